@@ -1,0 +1,1 @@
+"""The field node: store, domain events, rules, config, supervisor, roles, exercises, exports."""

@@ -1,0 +1,1 @@
+"""Ground floor: sensors, ports, device protocols, the measurement vocabulary, clocks, device simulators."""

@@ -1,0 +1,53 @@
+"""What the rest of replication may ask of cryptography; suites and keys stay behind it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from sync.ids import BlockId, Header, KeyClass, Level
+
+TAG: int = 8  # bytes of a block's tag
+MAC: int = 4  # bytes of a frame's hop MAC
+SIGNATURE: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A block that opened: its id, plaintext body, and how far its author is proven by the seal alone."""
+
+    id: BlockId
+    body: bytes
+    level: Level
+
+
+class Sealer(Protocol):
+    """One node's keys for one incident. Every method raises SealError, and nothing else, on what must not be trusted."""
+
+    origin: int
+    incarnation: int
+    incident: bytes  # 16 bytes
+
+    def seal(self, block_id: BlockId, key_class: KeyClass, body: bytes, to: int | None = None) -> bytes:
+        """Header, ciphertext and tag. The nonce comes from the id: never call twice with one id and different bodies."""
+
+    def open(self, block: bytes, incarnation: int | None) -> Opened:
+        """Open a block; with `incarnation` None every known one of its origin whose low bits agree is tried."""
+
+    def readable(self, header: Header) -> bool:
+        """Whether this node holds the key class and epoch to open such a block (a relay holds none)."""
+
+    def learn(self, origin: int, incarnation: int) -> None:
+        """Remember an incarnation heard of; harmless when false, since opening still decides."""
+
+    def mac(self, frame: bytes) -> bytes:
+        """Hop MAC of 4 bytes under the transit key."""
+
+    def check(self, frame: bytes) -> bytes:
+        """The frame without its trailing hop MAC; SealError when no transit key of a live epoch fits."""
+
+    def sign(self, message: bytes) -> bytes:
+        """64-byte signature by this node's device key."""
+
+    def verify(self, origin: int, message: bytes, signature: bytes) -> Level:
+        """ORIGIN or COMMAND by the signer's certified role; SealError when it does not hold."""
