@@ -1,0 +1,79 @@
+"""A block read aloud survives misheard and missed groups, and nothing wrong is ever taken for right silently."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hardware.errors import DecodeError
+from radios.groups import MOST_BYTES, PRIME, checks, data_groups, decode, encode, lines
+
+
+def test_forty_bytes_are_thirty_groups() -> None:
+    assert len(encode(bytes(range(40)))) == 30
+    assert len(encode(b"\xff" * 40)) == 30
+
+
+def test_golden_vector() -> None:
+    """docs/wire/paper-and-voice.md carries the same."""
+    assert encode(b"sanduan") == ["7964", "9609", "6624", "5655", "0010", "9551", "0910", "7165", "8164", "0336"]
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(min_size=1, max_size=60))
+def test_round_trip(block: bytes) -> None:
+    assert decode(encode(block)) == (block, [])
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.binary(min_size=1, max_size=40), st.randoms(use_true_random=False))
+def test_two_misheard_and_one_missed_are_repaired(block: bytes, chance: random.Random) -> None:
+    groups = encode(block)
+    hurt = sorted(chance.sample(range(len(groups)), 3))
+    for at in hurt[:2]:
+        groups[at] = f"{(int(groups[at]) + chance.randrange(1, PRIME)) % PRIME:04d}"
+    groups[hurt[2]] = "??"
+    assert decode(groups) == (block, [at + 1 for at in hurt])
+
+
+def test_five_missing_are_repaired_and_six_are_refused_in_words() -> None:
+    groups = encode(b"0123456789" * 4)
+    for at in (0, 7, 13, 22, 29):
+        groups[at] = ""
+    assert decode(groups)[0] == b"0123456789" * 4
+    groups[3] = ""
+    with pytest.raises(DecodeError, match="6 groups are missing"):
+        decode(groups)
+
+
+def test_three_wrong_digits_are_found_and_mended_once_marked() -> None:
+    block = bytes(range(40))
+    groups = encode(block)
+    for at in (2, 11, 25):
+        groups[at] = f"{(int(groups[at]) + 10) % 10000:04d}"
+    with pytest.raises(DecodeError, match="too many groups are wrong"):
+        decode(groups)
+    groups[2] = groups[11] = ""
+    assert decode(groups) == (block, [3, 12, 26])
+
+
+@pytest.mark.parametrize("size", [1, 13, 40, 78, 200, MOST_BYTES])
+def test_every_length_names_its_own_data(size: int) -> None:
+    groups = encode(b"\xa5" * size)
+    assert data_groups(len(groups)) + checks(data_groups(len(groups))) == len(groups)
+    assert decode(groups)[0] == b"\xa5" * size
+
+
+def test_nonsense_is_refused() -> None:
+    chance = random.Random(5)
+    for count in range(40):
+        groups = [f"{chance.randrange(10000):04d}" for _ in range(count)]
+        with pytest.raises(DecodeError):
+            decode(groups)
+
+
+def test_written_in_numbered_lines_of_five() -> None:
+    assert lines(["0001"] * 7) == [" 1  0001 0001 0001 0001 0001", " 2  0001 0001"]
