@@ -74,15 +74,18 @@ def _worst(*qualities: Quality) -> Quality:
 
 
 def _cell(column: Column, real: Real | None, *flags: _Bits) -> _Cell:
-    """A number in its column; out of the kind's plausible range is SUSPECT, more than an integer holds is OVER_RANGE."""
-    if real is None:
+    """A number in its column; out of the kind's plausible range is SUSPECT, more than an integer holds is OVER_RANGE.
+
+    Where a kind cannot be zero, zero is how a device says that it has nothing.
+    """
+    kind = column.meaning
+    if real is None or (real.value == 0 and kind.lo > 0):
         return _NOTHING
     if any(flag.null for flag in flags):
         return None, _worst(*(flag.quality for flag in flags))
     value = real.fixed(column.exponent)
     if real.value is None or value is None:
         return None, Quality.OVER_RANGE if real.value is not None else real.quality
-    kind = column.meaning
     plausible = kind.lo <= real.value <= kind.hi
     return value, _worst(*(flag.quality for flag in flags), Quality.GOOD if plausible else Quality.SUSPECT)
 
@@ -100,9 +103,9 @@ def heart(value: bytes) -> Iterator[Reading]:
     beat = gatt.heart_rate(value)
     rate_column, contact_column, rr_column = HEART.columns[:3]
     worn = beat.contact is not False
-    rate = _whole(rate_column, beat.rate if worn and beat.rate else None)
+    rate = _whole(rate_column, beat.rate if worn else None)
     contact = _whole(contact_column, beat.contact)
-    intervals = [_cell(rr_column, Real(Fraction(1000 * rr, 1024))) for rr in beat.rr if worn and rr]
+    intervals = [_cell(rr_column, Real(Fraction(1000 * rr, 1024))) for rr in beat.rr if worn]
     for start in range(0, max(1, len(intervals)), RR_PER_ROW):
         some = intervals[start : start + RR_PER_ROW]
         yield _row(HEART, rate, contact, *some, *[_NOTHING] * (RR_PER_ROW - len(some)))
@@ -172,7 +175,7 @@ _CHANNELS: Final = (
     Channel(0x2A5F, "plx", oximeter, OXIMETER, silent_s=5),
     Channel(0x2A5E, "spot", oximeter_spot, OXIMETER),
     Channel(0x2A1C, "temp", thermometer, THERMOMETER, silent_s=120),
-    Channel(0x2A1E, "temp", thermometer, THERMOMETER, silent_s=120),
+    Channel(0x2A1E, "temp", thermometer, THERMOMETER),
     Channel(0x2A35, "bp", pressure, PRESSURE),
     Channel(0x2A19, "battery", battery, BATTERY),
 )
