@@ -1,0 +1,146 @@
+"""The table of every key of the configuration file: where it stands, its form, its default, what it means.
+
+docs/config.md shows the same table; a test holds the two together. A section named `devices.*` may stand many times, under
+names of the operator's choice; its own keys are followed by those of its driver or type.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+Value: TypeAlias = "str | int | float | bool | list[str] | dict[str, str] | None"
+REQUIRED: Final = "(required)"
+ROLES: Final = ("agent", "central")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One key. form: a row of edge.config.FORMS; allowed: the words it may be, empty for any; default REQUIRED: must be given."""
+
+    name: str
+    form: str
+    default: Value
+    zh: str
+    en: str
+    allowed: tuple[str, ...] = ()
+    lo: float = float("-inf")
+    hi: float = float("inf")
+
+    @property
+    def required(self) -> bool:
+        """Whether the file must have it."""
+        return self.default == REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """One section. many: stands as [name.ANYTHING]; chooser: the key whose value adds the keys of a row of `variants`."""
+
+    name: str
+    keys: tuple[Key, ...]
+    zh: str
+    en: str
+    many: bool = False
+    chooser: str = ""
+    variants: Mapping[str, tuple[Key, ...]] | None = None
+
+
+PORT = Key("port", "port", REQUIRED, "串口:usb:VID:PID:序列号、usb:VID:PID@位置、/dev/serial/by-id/…、replay:文件 或 sim:名",
+           "usb:VID:PID:SERIAL, usb:VID:PID@LOCATION, /dev/serial/by-id/…, replay:FILE or sim:NAME")  # fmt: skip
+HOST = Key("host", "str", "127.0.0.1", "主机", "host name or address")
+SUBJECT = Key("subject", "name", "", "读数属于谁(默认本站)", "whom the readings are about (default: this station)")
+PACE = Key("pace", "float", 1.0, "回放速度,0 为最快", "replay speed, 0 for as fast as possible", lo=0, hi=1000)
+
+
+def _baud(default: int) -> Key:
+    return Key("baud", "int", default, "波特率", "serial speed", lo=1200, hi=3_000_000)
+
+
+def _tcp(default: int) -> Key:
+    return Key("tcp_port", "int", default, "TCP 端口", "TCP port", lo=1, hi=65535)
+
+
+DRIVER_KEYS: Final[dict[str, tuple[Key, ...]]] = {
+    "nmea.gnss": (PORT, _baud(9600), SUBJECT, PACE),
+    "gpsd": (HOST, _tcp(2947), SUBJECT),
+    "meshtastic": (
+        Key("port", "port", "", "串口(与 host 二选一)", "serial port; either this or host"),
+        Key("host", "str", "", "电台的网络地址", "network address of the radio; either this or port"),
+        _tcp(4403),
+    ),
+}
+
+WEARABLE_KEYS: Final[dict[str, tuple[Key, ...]]] = {
+    "ble.vitals": (
+        Key("addr", "str", REQUIRED, "蓝牙地址", "Bluetooth address"),
+        Key("adapter", "str", "hci0", "蓝牙适配器", "Bluetooth adapter"),
+        Key("stale_s", "float", 8.0, "静默多少秒后算过时", "silent seconds until its values are stale", lo=1, hi=600),
+    ),
+    "sim.wearable": (
+        Key("seed", "int", 0, "随机种子", "seed of the simulated physiology", lo=0),
+        Key("rate_s", "float", 1.0, "读数间隔(秒)", "seconds between readings", lo=0.01, hi=3600),
+        Key("counter", "path", "", "模拟器自己的计数文件", "file in which the simulator itself counts what it emitted"),
+    ),
+}
+
+BEARER_KEYS: Final[dict[str, tuple[Key, ...]]] = {
+    "mqtt": (
+        Key("brokers", "brokers", REQUIRED, "按次序尝试:mqtt://主机:端口、mqtts://…",
+            "tried in order: mqtt://host:port, mqtts://host:port for TLS"),
+        Key("username", "str", "", "用户名", "user name at the broker"),
+        Key("password_file", "path", "", "口令文件(一行)", "file whose first line is the password"),
+        Key("ca_file", "path", "", "TLS 根证书,空为系统的", "TLS root certificates; the system's when empty"),
+        Key("cert_file", "path", "", "TLS 客户端证书", "TLS client certificate"),
+        Key("key_file", "path", "", "TLS 客户端私钥", "TLS client key"),
+        Key("keepalive_s", "int", 60, "心跳间隔(秒)", "keep-alive interval", lo=5, hi=3600),
+    ),
+}  # fmt: skip
+
+SECTIONS: Final = (
+    Section("station", (
+        Key("id", "name", REQUIRED, "本站代号,如 V1", "this station's short name, such as V1"),
+        Key("name", "str", "", "给人看的名称", "name for people"),
+        Key("role", "word", "agent", "角色", "what this node is", allowed=ROLES),
+        Key("node", "int", REQUIRED, "名册编号(全网唯一)", "roster index, unique in the incident", lo=1, hi=16383),
+        Key("data", "path", "data", "数据目录,相对于本文件", "data folder, relative to this file"),
+    ), "本站", "this station"),
+    Section("incident", (
+        Key("name", "str", "", "事件名称", "name of the incident"),
+        Key("lat", "float", REQUIRED, "事件参考点纬度", "reference point, latitude", lo=-90, hi=90),
+        Key("lon", "float", REQUIRED, "事件参考点经度", "reference point, longitude", lo=-180, hi=180),
+        Key("start", "time", REQUIRED, "事件开始时刻(ISO 8601)", "start of the incident, ISO 8601 with offset"),
+    ), "事件", "the incident; the same on every node"),
+    Section("keys", (
+        Key("file", "path", REQUIRED, "密钥文件(sanduan keys 生成)", "key file of the incident, the same on every node"),
+    ), "密钥", "keys"),
+    Section("devices", (
+        Key("driver", "driver", REQUIRED, "驱动", "driver"),
+    ), "设备", "devices by name", many=True, chooser="driver", variants=DRIVER_KEYS),
+    Section("wearables", (
+        Key("driver", "driver", "ble.vitals", "驱动", "driver"),
+        SUBJECT,
+    ), "穿戴设备,以佩戴者代号为名", "wearables, named after who wears them", many=True, chooser="driver", variants=WEARABLE_KEYS),
+    Section("bearers", (
+        Key("type", "word", REQUIRED, "链路种类", "kind of link", allowed=tuple(BEARER_KEYS)),
+    ), "链路", "links by name", many=True, chooser="type", variants=BEARER_KEYS),
+    Section("broker", (
+        Key("listen", "listen", "127.0.0.1:1883", "内置代理的监听地址", "where the embedded broker listens"),
+        Key("users", "users", None, "用户名 = 口令;空则不问", "user name = password; nobody is asked when empty"),
+    ), "central 未配置链路时内置的 MQTT 代理", "the MQTT broker that central embeds when it has no bearer"),
+    Section("people", (
+        Key("name", "str", REQUIRED, "姓名", "name"),
+        Key("unit", "str", "", "单位/小组", "unit or team"),
+        Key("role", "str", "", "职责", "role"),
+        Key("device", "str", "", "其电台,如 !a1b2c3d4", "the radio they carry, such as !a1b2c3d4"),
+    ), "人员,以代号为名", "people by short id", many=True),
+    Section("screen", (
+        Key("lang", "word", "auto", "语言", "language", allowed=("auto", "zh", "en")),
+    ), "屏幕", "the screen"),
+    Section("log", (
+        Key("level", "word", "info", "日志级别", "least level that is written", allowed=("debug", "info", "warning", "error")),
+        Key("file", "path", "", "日志文件,空则写标准错误", "log file; standard error when empty"),
+        Key("size_mb", "int", 10, "单个日志文件上限", "largest size of one log file; three are kept", lo=1, hi=1000),
+    ), "日志", "log"),
+)  # fmt: skip
