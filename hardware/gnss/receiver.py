@@ -13,8 +13,40 @@ from hardware.gnss.sentences import read
 
 # Short-message and terminal sentences of BeiDou 2.1 and BDS-3 (after talker BD; talker CC is always theirs).
 RDSS: Final = frozenset(
-    "ICI ICZ BSI BSS TXA TXR FKI CXA HZR DWA DWR WAA ZTI JMS GXM PKY RMO "
-    "ICP ICR TCQ TCI PWI SNR ZDX NPS COV MSS CIV MSG EPQ EPI PSQ".split()
+    [
+        "ICI",
+        "ICZ",
+        "BSI",
+        "BSS",
+        "TXA",
+        "TXR",
+        "FKI",
+        "CXA",
+        "HZR",
+        "DWA",
+        "DWR",
+        "WAA",
+        "ZTI",
+        "JMS",
+        "GXM",
+        "PKY",
+        "RMO",
+        "ICP",
+        "ICR",
+        "TCQ",
+        "TCI",
+        "PWI",
+        "SNR",
+        "ZDX",
+        "NPS",
+        "COV",
+        "MSS",
+        "CIV",
+        "MSG",
+        "EPQ",
+        "EPI",
+        "PSQ",
+    ]
 )
 _KINDS_KEPT: Final = 64
 
