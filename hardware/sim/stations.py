@@ -134,7 +134,7 @@ class SimStation:
             values = self.next()
             self.emitted += 1
             context.emit(Observation(self.subject, self.name, self._profile, context.clock.stamp(), values))
-            due += self._rate_s
+            due = max(due + self._rate_s, loop.time())
             await asyncio.sleep(due - loop.time())
 
     def next(self) -> tuple[int, ...]:

@@ -87,7 +87,7 @@ class SimWearable:
         while True:
             for uuid, value in self.second():
                 self._emit(uuid, value, context)
-            due += self._rate_s
+            due = max(due + self._rate_s, loop.time())
             await asyncio.sleep(due - loop.time())
 
     def second(self) -> list[tuple[int, bytes]]:
