@@ -102,6 +102,11 @@ _ROWS: Final = (
         "wearable",
         "pos.lat:position pos.lon:position pos.alt pos.speed vital.hr vital.spo2 vital.temp@-1 dev.battery:hold",
     ),
+    _profile(
+        24,
+        "mesh.power",
+        "pwr.voltage pwr.current@-3 mesh.packet:raw dev.rssi dev.snr mesh.hops:hold",
+    ),
 )
 
 PROFILES: Final[dict[int, Profile]] = {profile.number: profile for profile in _ROWS}

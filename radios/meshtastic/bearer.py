@@ -1,0 +1,204 @@
+"""Frames of the toolkit over LoRa: Meshtastic's private port, within the air that law and manners leave us.
+
+The firmware does not throttle this port, so the budget is kept here. Its acknowledgement is a hint and counts as no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, replace
+from typing import Final
+
+from meshtastic.protobuf.mesh_pb2 import MeshPacket, Routing
+from meshtastic.protobuf.portnums_pb2 import PortNum
+
+from hardware.clock import Clock
+from hardware.driver import Health
+from hardware.errors import DecodeError, FrameTooLong, LinkBusy, LinkDown
+from radios.bearer import Arrival, Budget, Limits, LinkHealth
+from radios.meshtastic.airtime import LONGEST_PAYLOAD, PKC_OVERHEAD, AirBudget, longest_frame, on_air
+from radios.meshtastic.facts import REFUSED, Listener, Outcome
+from radios.meshtastic.packets import BROADCAST, node_id, node_number, sender
+from radios.meshtastic.radio import Radio
+
+log = logging.getLogger(__name__)
+
+CHINA_FRAME_US: Final = 1_000_000  # MIIT notice 52/2019: one transmission lasts at most 1 s
+CHINA_POWER_DBM: Final = 17  # 50 mW ERP
+CAPPED_REGIONS: Final = frozenset(("CN", "UNSET"))  # an unset region is taken for the strictest
+INBOX: Final = 256
+PATIENCE_S: Final = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What the operator chose. share: of each hour's air, for this node alone; channel: index on the radio; hops: or None
+    for the radio's own; want_ack: ask the firmware for its hint, at the price of its retries.
+    """
+
+    mtu: int = 200
+    share: float = 0.25
+    channel: int = 0
+    hops: int | None = None
+    want_ack: bool = False
+
+
+# Routing.Error -> seconds to hold back: the radio will refuse the next one too
+HOLD_S: Final[dict[int, float]] = {
+    REFUSED: 1.0,
+    Routing.Error.DUTY_CYCLE_LIMIT: 60.0,
+    Routing.Error.RATE_LIMIT_EXCEEDED: 2.0,
+    Routing.Error.NO_CHANNEL: 30.0,
+    Routing.Error.NO_INTERFACE: 30.0,
+}
+
+
+class MeshtasticBearer(Listener):
+    """A Bearer on the private port of a shared Radio. `to` is a node id (!a1b2c3d4); without one every node is meant."""
+
+    def __init__(self, name: str, radio: Radio, clock: Clock, policy: Policy | None = None) -> None:
+        self.name, self.radio, self.clock, self.policy = name, radio, clock, policy or Policy()
+        self.health = LinkHealth(since=clock.mono())
+        self.air = AirBudget(self.policy.share, clock.mono())
+        self.hints: dict[str, int] = {}
+        self._inbox: asyncio.Queue[Arrival] = asyncio.Queue(INBOX)
+        self._hold_until = 0.0
+        self._why_hold = ""
+        self.limits = self._limits()
+
+    async def run(self) -> None:
+        """Keep the radio connected until cancelled."""
+        self.radio.listen(self)
+        try:
+            async with self.radio.held() as connection:
+                self.turned(self.radio.state, self.radio.why)
+                await asyncio.shield(connection)
+        finally:
+            self.radio.leave(self)
+            self.health.turn(Health.DOWN, "stopped", self.clock.mono())
+
+    async def send(self, frame: bytes, to: str = "") -> None:
+        """Broadcast a frame, or send it to one node; LinkDown, LinkBusy (air or queue spent) or FrameTooLong."""
+        longest = min(self.limits.mtu, LONGEST_PAYLOAD - PKC_OVERHEAD) if to else self.limits.mtu
+        if len(frame) > longest:
+            raise FrameTooLong(f"{self.name}: {len(frame)} bytes, at most {longest}")
+        if self.health.state is Health.DOWN:
+            raise LinkDown(f"{self.name}: {self.health.why}")
+        self._spend(len(frame), broadcast=not to)
+        await self.radio.send(self._packet(frame, to), PATIENCE_S)
+        self.health.frames_out += 1
+        self.health.bytes_out += len(frame)
+        self.health.last_out = self.clock.mono()
+
+    async def receive(self) -> Arrival:
+        """The next frame from the mesh."""
+        return await self._inbox.get()
+
+    def budget(self) -> Budget:
+        """What the air budget leaves, counted in frames of full length."""
+        now = self.clock.mono()
+        if not self.limits.mtu:
+            return Budget(0, 0, 60.0)
+        cost = self.airtime_us(self.limits.mtu)
+        hold = max(self._hold_until - now, 0.0)
+        count = 0 if hold else self.air.left_us(now) // cost
+        return Budget(count * self.limits.mtu, count, 0.0 if count else max(self.air.wait(cost, now), hold))
+
+    def airtime_us(self, length: int, broadcast: bool = True) -> int:
+        """Microseconds on air that a frame of `length` bytes costs with the radio's present setting."""
+        return self.radio.facts.preset.airtime_us(on_air(length, broadcast, self.radio.facts.firmware))
+
+    def _spend(self, length: int, broadcast: bool) -> None:
+        now = self.clock.mono()
+        if now < self._hold_until:
+            raise LinkBusy(f"{self.name}: {self._why_hold}", self._hold_until - now)
+        if wait := self.air.take(self.airtime_us(length, broadcast), now):
+            raise LinkBusy(f"{self.name}: the air of this hour is spent", wait)
+
+    def _packet(self, frame: bytes, to: str) -> MeshPacket:
+        try:
+            packet = MeshPacket(to=node_number(to) if to else BROADCAST, channel=self.policy.channel)
+        except DecodeError as error:
+            raise LinkDown(f"{self.name}: {error}") from error
+        packet.decoded.portnum, packet.decoded.payload = PortNum.PRIVATE_APP, frame
+        packet.want_ack = self.policy.want_ack
+        packet.hop_limit = self.policy.hops if self.policy.hops is not None else self.radio.facts.lora.hop_limit or 3
+        return packet
+
+    # ---- what the radio tells
+
+    def packet(self, packet: MeshPacket) -> None:
+        """Queue a frame from the mesh; the newest is refused when the queue is full. Own telemetry eases or slows us."""
+        if sender(packet) == self.radio.facts.number:
+            self.air.crowding(self.radio.facts.utilisation, self.clock.mono())
+        elif packet.decoded.portnum == PortNum.PRIVATE_APP and packet.decoded.payload:
+            self._arrive(Arrival(packet.decoded.payload, node_id(sender(packet)), self.clock.mono()))
+
+    def _arrive(self, arrival: Arrival) -> None:
+        try:
+            self._inbox.put_nowait(arrival)
+        except asyncio.QueueFull:
+            self._refuse("inbox full")
+            return
+        self.health.frames_in += 1
+        self.health.bytes_in += len(arrival.frame)
+        self.health.last_in = arrival.at
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Count a hint; hold back where the radio would refuse the next frame too."""
+        if outcome.reason == Routing.Error.NONE:
+            word = "implicit" if outcome.by == self.radio.facts.number else "acknowledged"
+            self.hints[word] = self.hints.get(word, 0) + 1
+            return
+        self._refuse(outcome.word)
+        if hold := HOLD_S.get(outcome.reason, 0.0):
+            self._hold_until, self._why_hold = self.clock.mono() + hold, outcome.word
+
+    def turned(self, state: Health, why: str) -> None:
+        """Follow the radio; its setting decides the limits."""
+        self.limits = self._limits()
+        if state is Health.UP and not self.limits.mtu:
+            state, why = Health.DOWN, f"{why}: no frame of this preset keeps within 1 s on air"
+        elif state is Health.UP and (concern := self.concern()):
+            state, why = Health.DEGRADED, concern
+        self.health.turn(state, why, self.clock.mono())
+
+    def concern(self) -> str:
+        """What of the radio's setting the operator ought to change; empty when nothing."""
+        facts = self.radio.facts
+        if facts.region == "UNSET":
+            return "no region is set on the radio: it will not transmit"
+        if not facts.lora.tx_enabled:
+            return "transmission is switched off on the radio"
+        if facts.region == "CN" and not 0 < facts.lora.tx_power <= CHINA_POWER_DBM:
+            return f"transmit power {facts.lora.tx_power or 'highest'}: the Chinese band allows {CHINA_POWER_DBM} dBm"
+        if facts.lora.override_duty_cycle:
+            return "override_duty_cycle is set on the radio"
+        return ""
+
+    def _refuse(self, why: str) -> None:
+        self.health.refused[why] = self.health.refused.get(why, 0) + 1
+
+    def _limits(self) -> Limits:
+        facts = self.radio.facts
+        cap = min(self.air.longest_us, CHINA_FRAME_US if facts.region in CAPPED_REGIONS else self.air.longest_us)
+        mtu = min(self.policy.mtu, longest_frame(facts.preset, cap, facts.firmware))
+        cost_s = self.airtime_us(mtu) / 1e6
+        rate = mtu / cost_s * self.policy.share
+        return Limits(mtu, rate, max(self.radio.timing.gap_s, cost_s), two_way=True, broadcast=True, cost=3)
+
+    # ---- over a restart
+
+    def export(self) -> dict[str, int]:
+        """The budget's state, to be stored and given to `restore` after a restart."""
+        return self.air.export(self.clock.mono(), self.clock.stamp().wall_ms)
+
+    def restore(self, state: dict[str, int]) -> None:
+        """Go on with the budget as it was exported."""
+        self.air.restore(state, self.clock.mono(), self.clock.stamp().wall_ms)
+
+
+def with_share(policy: Policy, vehicles: int, relays: int = 0) -> Policy:
+    """The policy of one of several vehicles on the channel, each frame repeated by `relays` radios."""
+    return replace(policy, share=policy.share / (max(vehicles, 1) * (1 + max(relays, 0))))
