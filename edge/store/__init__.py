@@ -1,0 +1,1 @@
+"""The local store: the truth of a node, in one SQLite file with one writer."""

@@ -1,0 +1,85 @@
+"""SQLite connections as the store wants them, and its errors as the toolkit's. The only importer of sqlite3.
+
+sqlite-utils may bring its own SQLite; two copies in one process would break each other's file locks, so everything
+takes the module that sqlite-utils took.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    import sqlite3
+else:
+    from sqlite_utils.utils import sqlite3
+
+from hardware.errors import StoreCorrupt, StoreError, StoreFull, StoreReadOnly
+
+Connection = sqlite3.Connection
+DatabaseError = sqlite3.DatabaseError
+complete_statement = sqlite3.complete_statement
+
+SETTINGS: Final = (
+    "PRAGMA journal_mode=WAL",
+    "PRAGMA synchronous=FULL",  # NORMAL loses acknowledged rows at a power cut
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA temp_store=MEMORY",
+    "PRAGMA cache_size=-8000",
+    "PRAGMA journal_size_limit=16777216",
+    "PRAGMA busy_timeout=2000",
+)
+# Primary result codes of sqlite.org/rescode.html that speak of the storage, not of the statement.
+_TROUBLE: Final[dict[int, tuple[type[StoreError], str]]] = {
+    5: (StoreError, "another program holds the store's write lock"),
+    6: (StoreError, "another program holds the store's write lock"),
+    8: (StoreReadOnly, "the store's file is read-only"),
+    10: (StoreReadOnly, "the disk refuses reads or writes"),
+    11: (StoreCorrupt, "the store's file is damaged"),
+    13: (StoreFull, "the disk is full"),
+    14: (StoreReadOnly, "the store's file cannot be opened"),
+    26: (StoreCorrupt, "the file is not a store"),
+}
+
+
+def trouble(error: sqlite3.Error, path: Path) -> StoreError | None:
+    """The toolkit's error for a failure of the storage; None for any other SQLite error, which is a defect."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code not in _TROUBLE:
+        return None
+    kind, words = _TROUBLE[code]
+    return kind(f"{path}: {words} ({error})")
+
+
+def _uri(path: Path, mode: str) -> str:
+    return f"file:{quote(str(path.absolute()))}?{mode}"
+
+
+def open_writer(path: Path) -> Connection:
+    """The only writable connection; usable from whichever single thread owns it at a time. Raises StoreError."""
+    try:
+        conn = sqlite3.connect(_uri(path, "mode=rwc"), uri=True, isolation_level=None, check_same_thread=False)
+        for setting in SETTINGS:
+            conn.execute(setting).fetchall()
+    except sqlite3.Error as error:
+        raise trouble(error, path) or StoreError(f"{path}: {error}") from error
+    return conn
+
+
+def open_reader(path: Path) -> Connection:
+    """A read-only connection for one thread; readers fetch everything at once and keep no cursor. Raises StoreError.
+
+    On a read-only medium without a journal beside the file, SQLite can only read it as unchanging.
+    """
+    modes = ["mode=ro"] if path.with_name(path.name + "-wal").exists() else ["mode=ro", "mode=ro&immutable=1"]
+    for mode in modes:
+        try:
+            conn = sqlite3.connect(_uri(path, mode), uri=True, isolation_level=None, check_same_thread=False)
+            conn.execute("PRAGMA query_only=ON")
+            conn.execute("PRAGMA busy_timeout=2000")
+            conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
+            return conn
+        except sqlite3.Error as error:
+            failure = trouble(error, path) or StoreError(f"{path}: {error}")
+    raise failure
