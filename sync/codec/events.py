@@ -1,0 +1,92 @@
+"""Events and stream descriptions <-> a block's body."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Final
+
+import msgpack
+
+from hardware.clock import ClockQuality, Stamp
+from hardware.errors import DecodeError
+from sync.codec.octets import Reader, read_profile, text, write_profile
+from sync.codec.packing import deflate, inflate
+from sync.ids import Source, varint
+from sync.records import Anchor, Event, EventId, StreamInfo
+
+VERSION: Final = 1
+MAX_PLAIN: Final = 1 << 20
+_PLAIN, _ZSTD = 0, 1
+
+
+def encode_events(events: Sequence[Event], anchor: Anchor | None, *, source: Source) -> bytes:
+    """Events of a block of `source`; ids of that origin and incarnation are not repeated."""
+    return _pack(msgpack.packb([_flat(event, source) for event in events]))
+
+
+def decode_events(data: bytes, anchor: Anchor | None, *, source: Source) -> list[Event]:
+    """The events of a body; DecodeError on anything that encode_events would not have made."""
+    plain = _unpack(data)
+    try:
+        rows = msgpack.unpackb(plain, strict_map_key=False)
+        return [_event(row, source) for row in rows]
+    except (ValueError, TypeError, KeyError, msgpack.UnpackException, RecursionError) as error:
+        raise DecodeError("events damaged") from error
+
+
+def encode_streams(infos: Sequence[StreamInfo]) -> bytes:
+    """What stream numbers mean."""
+    out = bytearray()
+    for info in infos:
+        out += varint(info.stream) + text(info.subject) + text(info.source) + write_profile(info.profile)
+    return _pack(bytes(out))
+
+
+def decode_streams(data: bytes) -> list[StreamInfo]:
+    """The inverse of encode_streams; DecodeError on anything else."""
+    reader = Reader(_unpack(data))
+    out = []
+    while reader.at < len(reader.data):
+        out.append(StreamInfo(reader.uint(), reader.text(), reader.text(), read_profile(reader)))
+    return out
+
+
+def _pack(plain: bytes) -> bytes:
+    packed = deflate(plain)
+    if len(packed) < len(plain):
+        return bytes((VERSION << 4 | _ZSTD,)) + packed
+    return bytes((VERSION << 4 | _PLAIN,)) + plain
+
+
+def _unpack(data: bytes) -> bytes:
+    if not data or data[0] >> 4 != VERSION or data[0] & 15 > _ZSTD:
+        raise DecodeError("unknown version or method")
+    return inflate(data[1:], min(MAX_PLAIN, 4096 + 1024 * len(data))) if data[0] & 15 else data[1:]
+
+
+def _flat(event: Event, source: Source) -> list[Any]:
+    own = (source.origin, source.incarnation)
+    ident = [event.id.number] if event.id[:2] == own else list(event.id)
+    parents = [[p.number] if p[:2] == own else list(p) for p in event.parents]
+    time = [event.time.boot, event.time.mono_ms, event.time.wall_ms, int(event.time.quality)]
+    tail = [parents, list(event.to), event.valid_s]
+    return [ident, event.kind, event.actor, event.lamport, time, dict(event.body), *tail]
+
+
+def _event(row: Any, source: Source) -> Event:
+    ident, kind, actor, lamport, (boot, mono, wall, quality), body, parents, to, valid = row
+    ints = (kind, lamport, boot, mono, *to, *body)
+    if not all(type(value) is int for value in ints) or type(actor) is not str or type(body) is not dict:
+        raise DecodeError("events damaged")
+    if not all(value is None or type(value) is int for value in (wall, valid)):
+        raise DecodeError("events damaged")
+    stamp = Stamp(boot, mono, wall, ClockQuality(quality))
+    ids = tuple(_ident(parent, source) for parent in parents)
+    return Event(_ident(ident, source), kind, actor, lamport, stamp, body, ids, tuple(to), valid)
+
+
+def _ident(parts: Any, source: Source) -> EventId:
+    origin, incarnation, number = parts if len(parts) == 3 else (source.origin, source.incarnation, *parts)
+    if not all(type(value) is int for value in (origin, incarnation, number)):
+        raise DecodeError("events damaged")
+    return EventId(origin, incarnation, number)
