@@ -3,13 +3,35 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from enum import IntEnum
+from typing import NamedTuple, Protocol
 
+from hardware.errors import SealError
 from sync.ids import BlockId, Header, KeyClass, Level
 
 TAG: int = 8  # bytes of a block's tag
 MAC: int = 4  # bytes of a frame's hop MAC
 SIGNATURE: int = 64
+
+
+class NotForUs(SealError):
+    """A pairwise block whose key is not ours: another addressee's, or forged; kept and passed on as a relay does."""
+
+
+class Role(IntEnum):
+    """What a certificate lets its node do. Relays read nothing; medics and command read everyone's vital signs."""
+
+    MEMBER = 0
+    RELAY = 1
+    MEDIC = 2
+    COMMAND = 3
+
+
+class Peer(NamedTuple):
+    """A certified node as the keys need it: its 64-byte device public key and its role."""
+
+    public: bytes
+    role: Role
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,59 @@
+"""Keyrings for exercises, tests and the simulator, all from one seed. Never for the field: who knows the seed knows all."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+
+from sync.ids import KeyClass
+from sync.seal.contract import Peer, Role
+from sync.seal.epochs import origin_key, transit_of
+from sync.seal.keyring import Keyring
+from sync.seal.suite import KEY, SUITE_1, Device, Suite
+
+
+def demo_keyrings(
+    seed: bytes, roles: Mapping[int, Role], suite: Suite = SUITE_1, epochs: tuple[int, ...] = (1,)
+) -> dict[int, Keyring]:
+    """One keyring for each roster index, every node certified to every other; the same seed gives the same keys."""
+    return {
+        origin: demo_keyring(seed, roles, origin, demo_incarnation(seed, origin), suite, epochs) for origin in roles
+    }
+
+
+def demo_keyring(
+    seed: bytes,
+    roles: Mapping[int, Role],
+    origin: int,
+    incarnation: int,
+    suite: Suite = SUITE_1,
+    epochs: tuple[int, ...] = (1,),
+) -> Keyring:
+    """The keyring of one node under an incarnation of the caller's; it holds what its role may hold."""
+    incident = _secret(seed, "incident", 0)[:16]
+    directory = {index: Peer(demo_device(seed, index, suite).public, role) for index, role in roles.items()}
+    device, role = demo_device(seed, origin, suite), roles[origin]
+    field = {epoch: _secret(seed, "field", epoch)[:KEY] for epoch in epochs}
+    vital = {epoch: _secret(seed, "vital", epoch)[:KEY] for epoch in epochs}
+    own = {
+        epoch: origin_key(suite, incident, key, KeyClass.VITAL, origin, device.public) for epoch, key in vital.items()
+    }
+    if role is Role.RELAY:
+        transit = {epoch: transit_of(suite, incident, key) for epoch, key in field.items()}
+        return Keyring(incident, origin, incarnation, {}, transit, device=device, directory=directory, suite=suite)
+    all_vital = vital if role in (Role.MEDIC, Role.COMMAND) else None
+    return Keyring(incident, origin, incarnation, field, None, all_vital, own, device, directory, suite)
+
+
+def demo_incarnation(seed: bytes, origin: int) -> int:
+    """The incarnation that `demo_keyrings` gives a node."""
+    return int.from_bytes(_secret(seed, "incarnation", origin)[:2], "big")
+
+
+def demo_device(seed: bytes, origin: int, suite: Suite = SUITE_1) -> Device:
+    """The device key of a node."""
+    return suite.load(_secret(seed, "device", origin))
+
+
+def _secret(seed: bytes, what: str, number: int) -> bytes:
+    return hashlib.blake2b(what.encode() + number.to_bytes(4, "big"), key=hashlib.sha256(seed).digest()).digest()
