@@ -30,12 +30,12 @@ class Life:
     boot: int
 
 
-def begin(conn: Connection, path: Path, marker: Path, machine: Path = MACHINE_ID) -> Life:
-    """Count one more opening, durably, and decide whose life it is. Raises StoreError."""
+def begin(conn: Connection, path: Path, marker: Path, origin: int, machine: Path = MACHINE_ID) -> Life:
+    """Count one more opening by node `origin`, durably, and decide whose life it is. Raises StoreError."""
     try:
         conn.execute("BEGIN IMMEDIATE")
         boot = conn.execute("UPDATE meta SET value = value + 1 WHERE name = 'boot' RETURNING value").fetchone()[0]
-        here = _here(path, machine)
+        here = _here(path, machine) | {"origin": origin}
         reason = _stranger(conn, here, marker, boot)
         life = _last(conn, boot)
         if reason or life is None:
@@ -66,6 +66,8 @@ def _stranger(conn: Connection, here: dict[str, str | int], marker: Path, boot: 
         return str(meta["tainted"])
     if "machine" not in meta:
         return ""
+    if meta["origin"] != here["origin"]:
+        return "enrolled as another node"
     if meta["machine"] != here["machine"]:
         return "cloned to another machine"
     if meta["inode"] != here["inode"]:

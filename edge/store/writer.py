@@ -68,7 +68,10 @@ class _Job:
 class Writer:
     """Takes jobs from any thread. `health` and `why` tell the state of the storage."""
 
-    def __init__(self, path: Path, ballast: Ballast | None = None, ring_rows: int = RING_ROWS) -> None:
+    def __init__(
+        self, path: Path, ballast: Ballast | None = None, *, ring_rows: int = RING_ROWS, threaded: bool = True
+    ) -> None:
+        """threaded: False writes on the thread that submits, each job a transaction, for one-threaded simulations."""
         self.path = path
         self.health, self.why = Health.UP, ""
         self.failure: StoreError | None = None  # why nothing can be written now
@@ -87,11 +90,12 @@ class Writer:
         self._failures = 0
         self._wal = path.with_name(path.name + "-wal")
         self._wake = threading.Condition()
-        self._thread = threading.Thread(target=self._loop, name="store-writer", daemon=True)
+        self._thread = threading.Thread(target=self._loop, name="store-writer", daemon=True) if threaded else None
 
     def start(self) -> None:
         """Hand the connection over to the writer thread."""
-        self._thread.start()
+        if self._thread is not None:
+            self._thread.start()
 
     def submit(
         self, run: Callable[[Tx], T], *, urgent: bool = False, patient: bool = False, rows: int = 1
@@ -107,12 +111,16 @@ class Writer:
             if self._closing:
                 job.future.set_exception(StoreError(f"{self.path}: the store is closed"))
                 return job.future
+            idle = not self._rows
             (self._urgent if urgent else self._jobs).append(job)
             self._rows += rows
             overflow = self._overflow()
-            self._wake.notify()
+            if idle or urgent or self._rows >= GROUP_ROWS:
+                self._wake.notify()
         for victim in overflow:
             victim.future.set_exception(StoreFull(f"{self.path}: too many rows wait for the disk; the oldest given up"))
+        if self._thread is None:
+            self._inline()
         return job.future
 
     async def write(self, run: Callable[[Tx], T], *, urgent: bool = False, patient: bool = False, rows: int = 1) -> T:
@@ -124,10 +132,12 @@ class Writer:
         with self._wake:
             self._closing = True
             self._wake.notify()
-        if self._thread.ident is None:
-            self._conn.close()
-        else:
+        if self._thread is not None and self._thread.ident is not None:
             self._thread.join()
+            return
+        self._inline()
+        self._conn.close()
+        self._abandon()
 
     def _overflow(self) -> list[_Job]:
         """Take the oldest jobs out while the ring is over its bound; urgent ones only when nothing else is left."""
@@ -138,6 +148,13 @@ class Writer:
             self.lost_rows += victim.rows
             victims.append(victim)
         return victims
+
+    def _inline(self) -> None:
+        """Write what waits, as far as the storage takes it."""
+        while self._urgent or self._jobs:
+            self._attempt(self._collect())
+            if self.failure is not None:
+                return
 
     def _loop(self) -> None:
         try:
@@ -151,7 +168,8 @@ class Writer:
         """Wait for the next group; empty when closing and nothing is left."""
         with self._wake:
             self._wake.wait_for(lambda: self._urgent or self._jobs or self._closing)
-            self._wake.wait_for(lambda: self._urgent or self._closing or self._rows >= GROUP_ROWS, GROUP_S)
+            if self._thread is not None:
+                self._wake.wait_for(lambda: self._urgent or self._closing or self._rows >= GROUP_ROWS, GROUP_S)
             group = list(self._urgent)
             self._urgent.clear()
             rows = sum(job.rows for job in group)
@@ -222,8 +240,9 @@ class Writer:
             if not job.patient or self._closing:
                 job.future.set_exception(failure)
         self._put_back([job for job in waiting if not job.future.done()])
-        with self._wake:
-            self._wake.wait_for(lambda: self._closing, RETRY_S[min(self._failures, len(RETRY_S)) - 1])
+        if self._thread is not None:
+            with self._wake:
+                self._wake.wait_for(lambda: self._closing, RETRY_S[min(self._failures, len(RETRY_S)) - 1])
 
     def _reopen(self) -> None:
         """Open the file anew and settle the doubt: a failed COMMIT may still have reached the file. Raises StoreError."""

@@ -6,7 +6,7 @@ CREATE TABLE meta (
     name TEXT PRIMARY KEY,
     value ANY
 ) STRICT, WITHOUT ROWID;
-INSERT INTO meta VALUES ('commits', 0), ('boot', 0), ('readable_from', 1);
+INSERT INTO meta VALUES ('commits', 0), ('boot', 0), ('lamport', 0), ('readable_from', 1);
 
 -- Every incarnation this store has had; the last one is the current one.
 CREATE TABLE life (
@@ -78,6 +78,7 @@ CREATE TABLE stream (
 CREATE INDEX stream_subject ON stream (subject);
 
 -- vals: JSON array of integers or null; quals: JSON array of quality numbers, NULL when every value is good.
+-- vital: 1 when it travels under the key of those who may see vital signs.
 -- block: the block it travels in, NULL while it waits to be sealed. level: 0 quarantine, 1 guest, 2 member, 3 origin, 4 command.
 CREATE TABLE observation (
     id INTEGER PRIMARY KEY,
@@ -89,12 +90,13 @@ CREATE TABLE observation (
     vals TEXT NOT NULL,
     quals TEXT,
     lane INTEGER NOT NULL,
+    vital INTEGER NOT NULL,
     block INTEGER,
     level INTEGER NOT NULL,
     received_ms INTEGER
 ) STRICT;
-CREATE INDEX observation_stream ON observation (stream, id);
-CREATE INDEX observation_waiting ON observation (lane, stream, id) WHERE block IS NULL;
+CREATE INDEX observation_stream ON observation (stream, boot, mono_ms);
+CREATE INDEX observation_waiting ON observation (lane, vital, id) WHERE block IS NULL;
 
 -- One packet of a radio heard by several nodes is one observation; heard counts the copies.
 CREATE TABLE radio_packet (
@@ -102,6 +104,7 @@ CREATE TABLE radio_packet (
     packet INTEGER NOT NULL,
     profile INTEGER NOT NULL,
     heard INTEGER NOT NULL,
+    observation INTEGER NOT NULL,
     PRIMARY KEY (radio, packet, profile)
 ) STRICT, WITHOUT ROWID;
 
@@ -147,10 +150,11 @@ CREATE TABLE event (
     UNIQUE (origin, incarnation, number)
 ) STRICT;
 CREATE INDEX event_waiting ON event (lane, id) WHERE block IS NULL;
-CREATE INDEX event_order ON event (lamport, origin, number);
+CREATE INDEX event_kind_order ON event (kind, lamport, origin, number);
 
--- One id means one byte string for ever. bytes is NULL once purged; the row stays as the fact that it was had.
--- state: own, unpacked, pending (body waits to be unpacked), unreadable, sealed (not for this node).
+-- One id means one byte string for ever. held: whether its bytes are still in payload; the row stays as the fact that it
+-- was had. state: own, unpacked, pending (waits to be unpacked), kept (not for rows and events), unreadable, sealed (not
+-- for this node), conflict. first_row, last_row: span of its observations' ids.
 -- age_ms: its age when it came; at_boot, at_ms: when it came, on this store's own monotonic clock.
 CREATE TABLE block (
     id INTEGER PRIMARY KEY,
@@ -159,20 +163,32 @@ CREATE TABLE block (
     lane INTEGER NOT NULL,
     number INTEGER NOT NULL,
     state TEXT NOT NULL,
+    held INTEGER NOT NULL,
+    content INTEGER,
     level INTEGER NOT NULL,
     size INTEGER NOT NULL,
     hash BLOB NOT NULL,
+    rows INTEGER NOT NULL,
+    first_row INTEGER,
+    last_row INTEGER,
+    via TEXT NOT NULL,
     age_ms INTEGER NOT NULL,
     at_boot INTEGER NOT NULL,
     at_ms INTEGER NOT NULL,
-    rows INTEGER NOT NULL,
-    via TEXT NOT NULL,
-    bytes BLOB,
-    body BLOB,
     UNIQUE (origin, incarnation, lane, number)
 ) STRICT;
-CREATE INDEX block_pending ON block (id) WHERE state = 'pending';
-CREATE INDEX block_held ON block (origin, incarnation, lane, number) WHERE bytes IS NOT NULL;
+CREATE INDEX block_held ON block (origin, incarnation, lane, number) WHERE held;
+
+CREATE TABLE payload (
+    block INTEGER PRIMARY KEY REFERENCES block (id),
+    bytes BLOB NOT NULL
+) STRICT;
+
+-- Opened bodies that wait to become rows and events.
+CREATE TABLE unpacking (
+    block INTEGER PRIMARY KEY REFERENCES block (id),
+    body BLOB NOT NULL
+) STRICT;
 
 -- What a node is known to have committed; spans: JSON array of [first, last].
 CREATE TABLE end_list (
@@ -209,7 +225,7 @@ CREATE TABLE quarantine (
     UNIQUE (origin, incarnation, lane, number, hash)
 ) STRICT;
 
--- Numbers that will never come, and why.
+-- Numbers that will never come, why (replaced, dropped) and how many rows they held; block: the block that says so.
 CREATE TABLE hole (
     origin INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
@@ -217,18 +233,9 @@ CREATE TABLE hole (
     first INTEGER NOT NULL,
     last INTEGER NOT NULL,
     reason TEXT NOT NULL,
+    rows INTEGER NOT NULL,
     block INTEGER,
     PRIMARY KEY (origin, incarnation, lane, first)
-) STRICT, WITHOUT ROWID;
-
--- What a screen asked the agent to do; token makes a repeated request one request.
-CREATE TABLE intent (
-    token TEXT PRIMARY KEY,
-    what TEXT NOT NULL,
-    body TEXT NOT NULL,
-    state TEXT NOT NULL,
-    answer TEXT NOT NULL,
-    received_ms INTEGER
 ) STRICT, WITHOUT ROWID;
 
 -- For people: names, units, real values and local times.
@@ -275,6 +282,6 @@ LEFT JOIN boot b ON b.origin = e.origin AND b.incarnation = e.incarnation AND b.
 
 CREATE VIEW v_blocks AS
 SELECT
-    b.id, b.origin, b.incarnation, b.lane, b.number, b.state, b.rows, b.size, b.bytes IS NOT NULL AS held, b.via,
+    b.id, b.origin, b.incarnation, b.lane, b.number, b.state, b.rows, b.size, b.held, b.via,
     (SELECT group_concat(g.bearer) FROM ledger g WHERE g.block = b.id) AS sent_by
 FROM block b;
