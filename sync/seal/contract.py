@@ -7,7 +7,7 @@ from enum import IntEnum
 from typing import NamedTuple, Protocol
 
 from hardware.errors import SealError
-from sync.ids import BlockId, Header, KeyClass, Level
+from sync.ids import BlockId, Header, KeyClass, Lane, Level
 
 TAG: int = 8  # bytes of a block's tag
 MAC: int = 4  # bytes of a frame's hop MAC
@@ -50,14 +50,29 @@ class Sealer(Protocol):
     incarnation: int
     incident: bytes  # 16 bytes
 
-    def seal(self, block_id: BlockId, key_class: KeyClass, body: bytes, to: int | None = None) -> bytes:
-        """Header, ciphertext and tag. The nonce comes from the id: never call twice with one id and different bodies."""
+    def seal(
+        self, block_id: BlockId, key_class: KeyClass, body: bytes, to: int | None = None, signed: bool = True
+    ) -> bytes:
+        """Header, ciphertext and tag. The nonce comes from the id: never call twice with one id and different bodies.
+
+        Flash and command blocks carry their origin's signature inside, unless pairwise (whose key proves the origin) or
+        `signed` is false; then sync.trust.proofs makes the signature a small block of its own.
+        """
+
+    def overhead(self, lane: Lane, key_class: KeyClass, signed: bool = True) -> int:
+        """Bytes that `seal` adds to a body: 14, and 66 more where the signature goes inside."""
 
     def open(self, block: bytes, incarnation: int | None) -> Opened:
-        """Open a block; with `incarnation` None every known one of its origin whose low bits agree is tried."""
+        """Open a block; with `incarnation` None every one of its origin whose low bits agree is tried, known ones first.
+
+        The body comes without the signature, which has raised the level to ORIGIN or COMMAND.
+        """
 
     def readable(self, header: Header) -> bool:
-        """Whether this node holds the key class and epoch to open such a block (a relay holds none)."""
+        """Whether this node holds the key class and epoch to open such a block (a relay holds none).
+
+        False as well for an origin that is not on the roster yet: such blocks are kept and opened once it is.
+        """
 
     def learn(self, origin: int, incarnation: int) -> None:
         """Remember an incarnation heard of; harmless when false, since opening still decides."""
@@ -67,6 +82,12 @@ class Sealer(Protocol):
 
     def check(self, frame: bytes) -> bytes:
         """The frame without its trailing hop MAC; SealError when no transit key of a live epoch fits."""
+
+    def check_late(self, frame: bytes) -> bytes:
+        """As `check`, for epochs that a revocation ended: use nothing of such a frame but fragments of blocks."""
+
+    def prove(self, challenge: bytes) -> bytes:
+        """16-byte answer to a challenge, by which two ends of a connection know each other as the incident's."""
 
     def sign(self, message: bytes) -> bytes:
         """64-byte signature by this node's device key."""

@@ -33,8 +33,8 @@ def demo_keyring(
     incident = _secret(seed, "incident", 0)[:16]
     directory = {index: Peer(demo_device(seed, index, suite).public, role) for index, role in roles.items()}
     device, role = demo_device(seed, origin, suite), roles[origin]
-    field = {epoch: _secret(seed, "field", epoch)[:KEY] for epoch in epochs}
-    vital = {epoch: _secret(seed, "vital", epoch)[:KEY] for epoch in epochs}
+    field = {epoch: demo_key(seed, "field", epoch) for epoch in epochs}
+    vital = {epoch: demo_key(seed, "vital", epoch) for epoch in epochs}
     own = {
         epoch: origin_key(suite, incident, key, KeyClass.VITAL, origin, device.public) for epoch, key in vital.items()
     }
@@ -53,6 +53,11 @@ def demo_incarnation(seed: bytes, origin: int) -> int:
 def demo_device(seed: bytes, origin: int, suite: Suite = SUITE_1) -> Device:
     """The device key of a node."""
     return suite.load(_secret(seed, "device", origin))
+
+
+def demo_key(seed: bytes, what: str, epoch: int) -> bytes:
+    """The "field" or "vital" key of an epoch."""
+    return _secret(seed, what, epoch)[:KEY]
 
 
 def _secret(seed: bytes, what: str, number: int) -> bytes:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
-import hmac
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Final
 
 from hardware.errors import DecodeError, SealError
-from sync.ids import BlockId, Header, KeyClass, Lane, Level
-from sync.seal.contract import MAC, NotForUs, Opened, Peer, Role
+from sync.ids import BlockId, Content, Header, KeyClass, Lane, Level
+from sync.seal.contract import SIGNATURE, TAG, NotForUs, Opened, Peer, Role
 from sync.seal.epochs import EpochKeys, Epochs, origin_key, transit_of
+from sync.seal.hops import Hops
 from sync.seal.incarnations import Incarnations
-from sync.seal.suite import SUITE_1, Aead, Device, Suite, derive
+from sync.seal.pairs import Pairs
+from sync.seal.suite import SUITE_1, Aead, Device, Suite
 
 LEVEL_OF: Final = {role: Level.COMMAND if role is Role.COMMAND else Level.ORIGIN for role in Role}
+SIGNED_LANES: Final = frozenset((Lane.FLASH, Lane.COMMAND))
+EMBEDDED: Final = bytes((Content.SIGNATURE, 0))  # a body that begins so carries its signature, then what was signed
+HEADER: Final = 6  # bytes to reckon with: origins below 16384, numbers below 16384; each further 7 bits cost a byte
 
 
 class Keyring:
@@ -39,19 +43,18 @@ class Keyring:
         if len(incident) != 16 or not 0 <= incarnation < 1 << 16 or not 0 < origin < 1 << 14:
             raise SealError("incident, origin or incarnation out of range")
         self.incident, self.origin, self.incarnation = incident, origin, incarnation
-        self.suite = suite
-        self.device = device
+        self.suite, self.device = suite, device
         self.safe_epoch = 0  # blocks of earlier epochs may be forged with keys that a revoked node still holds
         self._directory: dict[int, Peer] = dict(directory or {})
         if device is not None:
             self._directory.setdefault(origin, Peer(device.public, Role.MEMBER))
+        self._pairs = Pairs(suite, incident, origin, device, self._directory)
+        self._hops = Hops(suite, incident)
         self._epochs = Epochs()
         self._incarnations = Incarnations()
         self._incarnations.confirm(origin, incarnation)
         self._revoked: dict[int, Mapping[tuple[int, Lane], int]] = {}
         self._ciphers: dict[tuple[int, int, int], tuple[tuple[int, Aead], ...]] = {}
-        self._pairs: dict[tuple[int, int], Aead] = {}
-        self._hops: tuple[tuple[int, bytes], ...] = ()
         transits = transit_keys or {}
         for epoch in sorted({*field_keys, *transits}):
             field = field_keys.get(epoch)
@@ -63,6 +66,16 @@ class Keyring:
         return f"Keyring(origin={self.origin}, incarnation={self.incarnation:04x}, suite={self.suite.number})"
 
     # what changes: epochs, roster, revocations
+
+    @property
+    def epoch(self) -> int:
+        """The full epoch that seals; SealError when no key is held."""
+        return self._epochs.current
+
+    @property
+    def directory(self) -> Mapping[int, Peer]:
+        """The certified nodes known."""
+        return self._directory
 
     def add_epoch(self, epoch: int, keys: EpochKeys) -> None:
         """Hold the keys of an epoch; the newest seals from now on."""
@@ -76,32 +89,17 @@ class Keyring:
 
     def _refresh(self) -> None:
         self._ciphers.clear()
-        held = self._epochs.keys
-        self._hops = tuple(
-            (epoch, derive(self.suite, keys.transit, self.incident, b"hop"))
-            for epoch in sorted(held, reverse=True)
-            for keys in held[epoch]
-        )
-
-    @property
-    def epoch(self) -> int:
-        """The full epoch that seals."""
-        return self._epochs.current
-
-    @property
-    def directory(self) -> Mapping[int, Peer]:
-        """The certified nodes known."""
-        return self._directory
+        self._hops.hold(self._epochs)
 
     def admit(self, origin: int, peer: Peer) -> None:
-        """Take a certified node into the directory, or its renewed key or role."""
+        """Take a certified node into the directory, or its new role."""
         if self._directory.get(origin) != peer:
             self._directory[origin] = peer
             self._ciphers.clear()
             self._pairs.clear()
 
     def revoke(self, origin: int, last: Mapping[tuple[int, Lane], int]) -> None:
-        """Mark what `origin` sent beyond its last trusted numbers, by (incarnation, lane), as quarantined."""
+        """Quarantine what `origin` sent beyond its last trusted numbers, by (incarnation, lane)."""
         self._revoked[origin] = dict(last)
 
     def trusted(self, block_id: BlockId) -> bool:
@@ -111,22 +109,24 @@ class Keyring:
 
     # blocks
 
-    def seal(self, block_id: BlockId, key_class: KeyClass, body: bytes, to: int | None = None) -> bytes:
-        """Header, ciphertext and tag; `to` names the addressee of a pairwise block."""
+    def seal(
+        self, block_id: BlockId, key_class: KeyClass, body: bytes, to: int | None = None, signed: bool = True
+    ) -> bytes:
+        """Header, ciphertext, tag; flash and command blocks carry their signature inside unless pairwise or `signed` is false."""
         if block_id.origin != self.origin or block_id.incarnation != self.incarnation:
             raise SealError("only this node's own blocks can be sealed here")
         epoch = self._epochs.current
         header = Header(
             self.suite.number, block_id.lane, key_class, epoch & 15, self.incarnation & 15, self.origin, block_id.number
         ).encode()
-        if key_class is KeyClass.PAIR:
-            if to is None:
-                raise SealError("a pairwise block needs an addressee")
-            aead = self._pair(self.origin, to)
-        else:
-            aead = self._sealing(key_class, epoch)
-        nonce = _nonce(block_id, key_class)
-        return header + aead.seal(nonce, body, self._associated(header, self.incarnation))
+        if signed and _carries_signature(block_id.lane, key_class):
+            body = EMBEDDED + self.sign(self._statement(block_id, key_class, body)) + body
+        aead = self._sealing(key_class, epoch) if key_class is not KeyClass.PAIR else self._to(to)
+        return header + aead.seal(_nonce(block_id, key_class), body, self._associated(header, self.incarnation))
+
+    def overhead(self, lane: Lane, key_class: KeyClass, signed: bool = True) -> int:
+        """Bytes that sealing adds to a body while block numbers stay below 16384; 5 more at the very most."""
+        return HEADER + TAG + (len(EMBEDDED) + SIGNATURE if signed and _carries_signature(lane, key_class) else 0)
 
     def open(self, block: bytes, incarnation: int | None) -> Opened:
         """The block's body and how far the seal proves its author; the full incarnation is found when not given."""
@@ -149,10 +149,8 @@ class Keyring:
                 except SealError:
                     continue
                 self._incarnations.confirm(header.origin, candidate)
-                return Opened(block_id, body, self._level(block_id, header.key_class, epoch))
-        if header.key_class is KeyClass.PAIR:
-            raise NotForUs("sealed for another node")
-        raise SealError("tag does not hold")
+                return self._opened(block_id, header.key_class, epoch, body)
+        raise NotForUs("sealed for another") if header.key_class is KeyClass.PAIR else SealError("tag does not hold")
 
     def readable(self, header: Header) -> bool:
         """Whether a key is held that such a block could open under; a pairwise one may still be another's."""
@@ -163,28 +161,39 @@ class Keyring:
         self._incarnations.learn(origin, incarnation & 0xFFFF)
 
     def _candidates(self, header: Header, incarnation: int | None, size: int) -> Iterator[int]:
+        low = header.incarnation
         if incarnation is not None:
-            if incarnation & 15 == header.incarnation and 0 <= incarnation < 1 << 16:
+            if incarnation & 15 == low and 0 <= incarnation < 1 << 16:
                 yield incarnation
             return
-        known = self._incarnations.known(header.origin, header.incarnation)
+        known = self._incarnations.known(header.origin, low)
         yield from known
-        yield from (
-            other for other in self._incarnations.search(header.origin, header.incarnation, size) if other not in known
-        )
+        yield from (other for other in self._incarnations.search(header.origin, low, size) if other not in known)
 
-    def _level(self, block_id: BlockId, key_class: KeyClass, epoch: int) -> Level:
+    def _opened(self, block_id: BlockId, key_class: KeyClass, epoch: int, body: bytes) -> Opened:
+        """The level that epoch, key class, revocation and a signature inside leave; SealError when that is false."""
+        signature = None
+        if body.startswith(EMBEDDED) and len(body) >= len(EMBEDDED) + SIGNATURE:
+            signature, body = body[2 : 2 + SIGNATURE], body[2 + SIGNATURE :]
         if not self.trusted(block_id):
-            return Level.QUARANTINE
-        if key_class is KeyClass.PAIR:
-            return LEVEL_OF[self._directory[block_id.origin].role]
-        return Level.MEMBER if epoch >= self.safe_epoch else Level.QUARANTINE
+            return Opened(block_id, body, Level.QUARANTINE)
+        if signature is not None:
+            level = self._verified(block_id.origin, self._statement(block_id, key_class, body), signature)
+        elif key_class is KeyClass.PAIR:
+            level = LEVEL_OF[self._directory[block_id.origin].role]
+        else:
+            level = Level.MEMBER if epoch >= self.safe_epoch else Level.QUARANTINE
+        return Opened(block_id, body, level)
 
     def _associated(self, header: bytes, incarnation: int) -> bytes:
         return header + self.incident + incarnation.to_bytes(2, "big")
 
+    def _statement(self, block_id: BlockId, key_class: KeyClass, body: bytes) -> bytes:
+        """What the signature inside a block covers."""
+        return b"sanduan block" + self.incident + _nonce(block_id, key_class) + body
+
     def _opening(self, header: Header) -> tuple[tuple[int, Aead], ...]:
-        """Ciphers that such a block may open under, newest epoch first; () when none is held."""
+        """Ciphers that such a block may open under with their epochs, newest first; () when none is held."""
         wanted = (header.epoch, header.key_class, header.origin)
         found = self._ciphers.get(wanted)
         if found is None:
@@ -196,7 +205,7 @@ class Keyring:
             return
         if key_class is KeyClass.PAIR:
             if self.device is not None and origin != self.origin:
-                yield 0, self._pair(origin, self.origin)
+                yield 0, self._pairs.cipher(origin, self.origin)
             return
         for epoch, keys in self._epochs.meant(low):
             key = self._class_key(keys, key_class, origin)
@@ -219,60 +228,38 @@ class Keyring:
                 return aead
         raise SealError(f"no {key_class.name.lower()} key is held")
 
-    # pairs of nodes
+    def _to(self, to: int | None) -> Aead:
+        if to is None or to == self.origin:
+            raise SealError("a pairwise block needs an addressee")
+        return self._pairs.cipher(self.origin, to)
 
-    def _pair(self, sender: int, receiver: int) -> Aead:
-        """The AEAD from one node to another, of which this node is one."""
-        if (sender, receiver) not in self._pairs:
-            self._pairs[sender, receiver] = self.suite.aead(self._pair_key(sender, receiver, b"pair"))
-        return self._pairs[sender, receiver]
+    # secrets for one node
 
-    def _pair_key(self, sender: int, receiver: int, purpose: bytes) -> bytes:
-        other = receiver if sender == self.origin else sender
-        if self.device is None or other not in self._directory:
-            raise SealError(f"no pairwise key with node {other}")
-        ends = sender.to_bytes(2, "big") + receiver.to_bytes(2, "big")
-        publics = {self.origin: self.device.public, other: self._directory[other].public}
-        info = purpose + ends + self.suite.digest(publics[sender] + publics[receiver])
-        return derive(self.suite, self.device.agree(publics[other]), self.incident, info)
+    def enclose(self, to: int, salt: bytes, secret: bytes) -> bytes:
+        """`secret` for one node's eyes, 8 bytes longer; `salt` (8 bytes or more, random) is never used for another secret."""
+        return self._pairs.enclose(to, salt, secret)
 
-    def enclose(self, block_id: BlockId, to: int, secret: bytes) -> bytes:
-        """`secret` sealed for one node inside a block of our own that others may read; 8 bytes longer."""
-        aead = self.suite.aead(self._pair_key(self.origin, to, b"enclosed"))
-        return aead.seal(_nonce(block_id, KeyClass.PAIR), secret, self.incident)
-
-    def disclose(self, block_id: BlockId, enclosed: bytes) -> bytes:
-        """What the origin of `block_id` enclosed for this node."""
-        aead = self.suite.aead(self._pair_key(block_id.origin, self.origin, b"enclosed"))
-        return aead.open(_nonce(block_id, KeyClass.PAIR), enclosed, self.incident)
+    def disclose(self, sender: int, salt: bytes, enclosed: bytes) -> bytes:
+        """What `sender` enclosed for this node."""
+        return self._pairs.disclose(sender, salt, enclosed)
 
     # frames
 
-    def mac(self, frame: bytes) -> bytes:
-        """Hop MAC under the newest epoch's transit key."""
-        if not self._hops:
-            raise SealError("no transit key is held")
-        return self.suite.mac(self._hops[0][1], frame)[:MAC]
+    def mac(self, frame: bytes, epoch: int | None = None) -> bytes:
+        """Hop MAC under the newest transit key; under that of an older `epoch` for nodes that missed a re-keying."""
+        return self._hops.mac(frame, epoch)
 
     def check(self, frame: bytes) -> bytes:
         """The frame without its hop MAC; SealError when it is from outside, or from an epoch no longer safe."""
-        return self._checked(frame, (key for epoch, key in self._hops if epoch >= self.safe_epoch))
+        return self._hops.check(frame, self.safe_epoch)
 
     def check_late(self, frame: bytes) -> bytes:
-        """As `check`, under the transit keys of epochs no longer safe: use only the fragments of blocks in such a frame."""
-        return self._checked(frame, (key for epoch, key in self._hops if epoch < self.safe_epoch))
-
-    def _checked(self, frame: bytes, keys: Iterable[bytes]) -> bytes:
-        inner, mac = frame[:-MAC], frame[-MAC:]
-        if len(mac) == MAC and any(hmac.compare_digest(self.suite.mac(key, inner)[:MAC], mac) for key in keys):
-            return inner
-        raise SealError("hop MAC does not hold")
+        """As `check`, for epochs no longer safe: only fragments of blocks, which prove themselves, count in such a frame."""
+        return self._hops.check(frame, 0, self.safe_epoch)
 
     def prove(self, challenge: bytes) -> bytes:
-        """16-byte keyed digest under the newest transit key: whoever answers it belongs to the incident."""
-        if not self._hops:
-            raise SealError("no transit key is held")
-        return derive(self.suite, self._hops[0][1], self.incident, b"prove" + challenge)
+        """16-byte answer to a challenge: whoever gives it holds the incident's newest transit key."""
+        return self._hops.prove(challenge)
 
     # signatures
 
@@ -300,6 +287,10 @@ class Keyring:
             raise SealError(f"node {origin} is not on the roster")
         self.suite.verify(peer.public, message, signature)
         return LEVEL_OF[peer.role]
+
+
+def _carries_signature(lane: Lane, key_class: KeyClass) -> bool:
+    return lane in SIGNED_LANES and key_class is not KeyClass.PAIR
 
 
 def _nonce(block_id: BlockId, key_class: KeyClass) -> bytes:

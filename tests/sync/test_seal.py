@@ -9,7 +9,8 @@ import pytest
 from hardware.errors import SealError
 from sync.ids import BlockId, Header, KeyClass, Lane, Level
 from sync.seal.contract import MAC, NotForUs, Role, Sealer
-from sync.seal.demo import demo_keyring, demo_keyrings
+from sync.seal.demo import demo_key, demo_keyring, demo_keyrings
+from sync.seal.epochs import EpochKeys
 from sync.seal.keyring import Keyring
 
 ROLES = {1: Role.COMMAND, 2: Role.MEMBER, 3: Role.RELAY, 4: Role.MEDIC, 5: Role.MEMBER}
@@ -95,15 +96,13 @@ def test_only_own_ids_are_sealed(rings: dict[int, Keyring]) -> None:
 def test_two_devices_on_one_index_never_share_a_key(rings: dict[int, Keyring]) -> None:
     other = demo_keyring(b"seal", ROLES, 2, rings[2].incarnation)
     twin = Keyring(
-        other.incident, 2, other.incarnation, {1: _field(b"seal")}, device=demo_keyring(b"twin", ROLES, 2, 0).device
+        other.incident,
+        2,
+        other.incarnation,
+        {1: demo_key(b"seal", "field", 1)},
+        device=demo_keyring(b"twin", ROLES, 2, 0).device,
     )
     assert twin.seal(own(other), KeyClass.FIELD, b"same") != other.seal(own(other), KeyClass.FIELD, b"same")
-
-
-def _field(seed: bytes) -> bytes:
-    from sync.seal.demo import _secret
-
-    return _secret(seed, "field", 1)[:16]
 
 
 def test_hop_mac_keeps_outsiders_out(rings: dict[int, Keyring]) -> None:
@@ -134,8 +133,6 @@ def test_epochs_live_side_by_side_until_one_is_unsafe() -> None:
 
 
 def test_two_re_keyings_with_one_number_agree(rings: dict[int, Keyring]) -> None:
-    from sync.seal.epochs import EpochKeys
-
     one, two = (EpochKeys(bytes([n]) * 16, bytes([n + 8]) * 16) for n in (1, 2))
     for ring, order in ((rings[1], (one, two)), (rings[2], (two, one))):
         for keys in order:
@@ -176,12 +173,12 @@ def test_signatures_prove_role(rings: dict[int, Keyring]) -> None:
 
 
 def test_enclosed_secrets_reach_one_node_only(rings: dict[int, Keyring]) -> None:
-    block_id = own(rings[1])
-    enclosed = rings[1].enclose(block_id, 2, b"k" * 32)
-    assert len(enclosed) == 40 and rings[2].disclose(block_id, enclosed) == b"k" * 32
+    enclosed = rings[1].enclose(2, b"salt" * 2, b"k" * 32)
+    assert len(enclosed) == 40 and rings[2].disclose(1, b"salt" * 2, enclosed) == b"k" * 32
     for wrong in (
-        lambda: rings[4].disclose(block_id, enclosed),
-        lambda: rings[2].disclose(block_id._replace(number=8), enclosed),
+        lambda: rings[4].disclose(1, b"salt" * 2, enclosed),
+        lambda: rings[2].disclose(1, b"tlas" * 2, enclosed),
+        lambda: rings[1].enclose(2, b"short", b"k"),
     ):
         with pytest.raises(SealError):
             wrong()
@@ -202,3 +199,26 @@ def test_mutants_are_refused(rings: dict[int, Keyring]) -> None:
         if bytes(mutant) != block:
             with pytest.raises(SealError):
                 rings[1].open(bytes(mutant), rings[2].incarnation)
+
+
+def test_flash_and_command_blocks_prove_their_author(rings: dict[int, Keyring]) -> None:
+    for lane in (Lane.FLASH, Lane.COMMAND):
+        for sender, level in ((1, Level.COMMAND), (2, Level.ORIGIN)):
+            block = rings[sender].seal(own(rings[sender], lane=lane), KeyClass.FIELD, b"\x02order")
+            opened = rings[5].open(block, None)
+            assert (opened.body, opened.level) == (b"\x02order", level)
+            assert len(block) <= 6 + rings[sender].overhead(lane, KeyClass.FIELD)
+    bare = rings[1].seal(own(rings[1], lane=Lane.FLASH), KeyClass.FIELD, b"\x02order", signed=False)
+    assert rings[5].open(bare, None).level is Level.MEMBER
+
+
+def test_a_member_cannot_sign_for_command(rings: dict[int, Keyring]) -> None:
+    """With every key that a member holds, an order in command's name opens for nobody."""
+    stolen = {1: demo_key(b"seal", "field", 1)}
+    forger = Keyring(
+        rings[1].incident, 1, rings[1].incarnation, stolen, device=rings[2].device, directory=rings[2].directory
+    )
+    with pytest.raises(SealError):
+        rings[5].open(forger.seal(own(forger, lane=Lane.FLASH), KeyClass.FIELD, b"\x02evacuate"), None)
+    unsigned = forger.seal(own(forger, lane=Lane.FLASH), KeyClass.FIELD, b"\x02evacuate", signed=False)
+    assert rings[5].open(unsigned, None).level is Level.MEMBER
