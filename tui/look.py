@@ -1,0 +1,43 @@
+"""`sanduan replay` and `sanduan tui`."""
+
+from __future__ import annotations
+
+import json
+import sys
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from hardware.gnss.replay import replay as rows_of
+
+
+def replay(args: Namespace) -> int:
+    """Print every fix epoch of each file and its summary; 1 when a file cannot be read."""
+    failed = 0
+    for file in args.files:
+        try:
+            for row in rows_of(Path(file)):
+                print(json.dumps(row, ensure_ascii=False) if args.json else _plain(row))
+        except OSError as error:
+            print(f"sanduan: {file}: {error.strerror} (无法读取)", file=sys.stderr)
+            failed = 1
+    return failed
+
+
+def _plain(row: dict[str, Any]) -> str:
+    """A row for people."""
+    if "summary" in row:
+        return "{file}: {fixes} fixes, {sentences_good} good and {sentences_bad} bad sentences".format(**row["summary"])
+    return "{time}  {lat:11.7f} {lon:12.7f}  {alt} m  quality {quality}  {satellites} satellites".format(**row)
+
+
+def screen(args: Namespace) -> int:
+    """Show the command screen over the store of a configuration."""
+    from edge.config import load
+    from tui.app import run
+    from tui.feed import StoreFeed
+
+    config = load(Path(args.config))
+    lang = args.lang or config.screen["lang"]
+    run(StoreFeed(config), None if lang == "auto" else lang, args.symbols)
+    return 0
