@@ -82,6 +82,7 @@ def longest_frame(preset: Preset, limit_us: int | None, firmware: tuple[int, ...
 WINDOW_S: Final = 3600
 POLITE_PERCENT: Final = 25.0  # channel utilisation at which the firmware's own modules grow quiet
 CROWDED_PERCENT: Final = 40.0
+LEAST_WAIT_S: Final = 0.001  # a shorter one would not move a clock of doubles on
 LEAST: Final = 0.1  # of the share, kept on the most crowded channel: an SOS must still get out
 
 
@@ -93,11 +94,15 @@ class AirBudget:
     """
 
     def __init__(self, share: float, now: float, burst_s: float = 30.0) -> None:
-        self.share = share
-        self._full = min(burst_s, share * WINDOW_S / 2) * 1e6
-        self._fill = (share * WINDOW_S * 1e6 - self._full) / WINDOW_S
+        self.share, self._burst_s = share, burst_s
+        self._size(share)
         self._tokens, self._at = self._full, now
         self._ease = 1.0
+
+    def _size(self, share: float) -> None:
+        self.share = share
+        self._full = min(self._burst_s, share * WINDOW_S / 2) * 1e6
+        self._fill = (share * WINDOW_S * 1e6 - self._full) / WINDOW_S
 
     @property
     def longest_us(self) -> int:
@@ -127,7 +132,18 @@ class AirBudget:
         if airtime_us > self.longest_us:
             return math.inf
         short = airtime_us - self._tokens
-        return max(short, 0.0) / (self._fill * self._ease)
+        return max(short / (self._fill * self._ease), LEAST_WAIT_S) if short > 0 else 0.0
+
+    def give_back(self, airtime_us: int) -> None:
+        """What was taken was not sent after all."""
+        self._tokens = min(self._tokens + airtime_us, self._full)
+
+    def narrow(self, share: float, now: float) -> None:
+        """Keep to another share from now on; nothing is gained by the change."""
+        if share != self.share:
+            self._settle(now)
+            self._size(share)
+            self._tokens = min(self._tokens, self._full)
 
     def left_us(self, now: float) -> int:
         """Airtime that may be spent at once."""

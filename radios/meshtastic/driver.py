@@ -6,13 +6,13 @@ import asyncio
 from collections.abc import Iterable
 from typing import Final
 
-from meshtastic.protobuf.mesh_pb2 import MeshPacket, NodeInfo
+from meshtastic.protobuf.mesh_pb2 import MeshPacket, NodeInfo, Routing
 
 from hardware.driver import DriverContext, Health, Heard
 from hardware.errors import DecodeError
 from hardware.observation import Observation
-from radios.meshtastic.facts import Listener
-from radios.meshtastic.packets import Reader
+from radios.meshtastic.facts import Listener, Outcome
+from radios.meshtastic.packets import Reader, node_id
 from radios.meshtastic.radio import Radio
 
 NAMES: Final = 1024
@@ -53,6 +53,12 @@ class MeshtasticDriver(Listener):
         """Pass a name on, once for as long as it stays the same."""
         if self._context is not None:
             self._pass(self._reader.name(info, self._context.clock.stamp()))
+
+    def outcome(self, outcome: Outcome) -> None:
+        """Pass on that another node acknowledged a packet of ours; an implicit acknowledgement proves nothing."""
+        if outcome.reason == Routing.Error.NONE and outcome.by != self.radio.facts.number:
+            node = node_id(outcome.by)
+            self._tell(Heard(f"{self.name}/{node}", "receipt", node, {"request": outcome.packet}, outcome.packet))
 
     def turned(self, state: Health, why: str) -> None:
         """Report the connection's state as the device's."""

@@ -85,7 +85,7 @@ class FakeRadio:
         self.emitted: Counter[str] = Counter()
         self.sent: deque[MeshPacket] = deque(maxlen=4096)
         self.dropped: Counter[str] = Counter()
-        self._air = air
+        self.air = air
         self._random = random.Random(seed)
         self._host: Host | None = None
         self._queue: deque[MeshPacket] = deque()
@@ -165,7 +165,7 @@ class FakeRadio:
             self._status(0, packet.id)
         elif verdict:
             self._status(0, packet.id)
-            self._routing(packet, verdict, self.number)
+            self.answer(packet, verdict, self.number)
         elif self._strikes("full") or len(self._queue) >= QUEUE or self._strikes("refuse"):
             self._status(QUEUE_FULL, packet.id)
         else:
@@ -193,8 +193,8 @@ class FakeRadio:
             return
         self._busy = True
         packet = self._queue[0]
-        if self._air is not None:
-            self._air.submit(packet, lambda: self._left(packet))
+        if self.air is not None:
+            self.air.submit(packet, lambda: self._left(packet))
             return
         length = on_air(len(packet.decoded.payload), packet.to == BROADCAST, self.setting.version)
         self._later(self.setting.modem.airtime_us(length) / 1e6 / self.haste, lambda: self._left(packet))
@@ -204,7 +204,7 @@ class FakeRadio:
         if self._queue and self._queue[0] is packet:
             self._queue.popleft()
         self.sent.append(packet)
-        if packet.want_ack and self._air is None:
+        if packet.want_ack and self.air is None:
             self._answer(packet)
         self._drain()
 
@@ -212,11 +212,11 @@ class FakeRadio:
         """What the mesh makes of want_ack where no ether decides it."""
         known = any(member.number == packet.to for member in self.team.members)
         if self._strikes("nak") or (packet.to != BROADCAST and not known):
-            self._routing(packet, Routing.Error.MAX_RETRANSMIT, self.number)
+            self.answer(packet, Routing.Error.MAX_RETRANSMIT, self.number)
         elif self._strikes("implicit_only") or packet.to == BROADCAST:
-            self._routing(packet, Routing.Error.NONE, self.number)
+            self.answer(packet, Routing.Error.NONE, self.number)
         else:
-            self._routing(packet, Routing.Error.NONE, packet.to)
+            self.answer(packet, Routing.Error.NONE, packet.to)
 
     def _admin(self, packet: MeshPacket) -> None:
         with suppress(ProtobufError):
@@ -291,7 +291,8 @@ class FakeRadio:
         """Observations put on the host's stream, each once."""
         return sum(self.emitted[name] for name in OBSERVED)
 
-    def _routing(self, packet: MeshPacket, reason: int, by: int) -> None:
+    def answer(self, packet: MeshPacket, reason: int, by: int) -> None:
+        """Tell the host what became of a packet of its own: a Routing.Error, said by the node `by`."""
         body = Routing(error_reason=Routing.Error.ValueType(reason))
         answer = self._own(PortNum.ROUTING_APP, body.SerializeToString(), packet.id, by)
         self._live(FromRadio(packet=answer))

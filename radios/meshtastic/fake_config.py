@@ -85,6 +85,7 @@ class Setting:
     def take(self, lora: Config.LoRaConfig) -> None:
         """Follow a config write of a host."""
         self.preset, self.region = lora.modem_preset, Config.LoRaConfig.RegionCode.Name(lora.region)
+        self.power = lora.tx_power
 
     def own(self, wall_s: int) -> NodeInfo:
         """The radio's own entry in its node list."""

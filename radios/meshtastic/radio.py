@@ -13,6 +13,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from typing import Final
 
+from meshtastic.protobuf.admin_pb2 import AdminMessage
+from meshtastic.protobuf.config_pb2 import Config
 from meshtastic.protobuf.mesh_pb2 import FromRadio, Heartbeat, MeshPacket, QueueStatus, Routing, ToRadio
 from meshtastic.protobuf.portnums_pb2 import PortNum
 from meshtastic.protobuf.telemetry_pb2 import Telemetry
@@ -71,8 +73,10 @@ class Radio:
         self._tries = 0
 
     def listen(self, listener: Listener) -> None:
-        """Tell `listener` from now on."""
+        """Tell `listener` from now on; one that comes late still gets the list of nodes."""
         self._listeners.append(listener)
+        if self.state is Health.UP:
+            self._ask(NODES_PHASE)
 
     def leave(self, listener: Listener) -> None:
         """Tell it no more."""
@@ -113,6 +117,16 @@ class Radio:
         except TimeoutError as error:
             raise LinkBusy(f"{self.name}: the radio's queue is full", self.timing.poll_s) from error
         return packet.id
+
+    async def write_lora(self, lora: Config.LoRaConfig) -> None:
+        """Give the radio another LoRa setting, then ask what it is now; most radios restart in between."""
+        order = AdminMessage(set_config=Config(lora=lora))
+        packet = MeshPacket(to=self.facts.number)
+        packet.decoded.portnum, packet.decoded.payload = PortNum.ADMIN_APP, order.SerializeToString()
+        await self.send(packet)
+        await asyncio.sleep(self.timing.poll_s)
+        if self.state is Health.UP:
+            self._begin("a new setting is written")
 
     async def _place(self) -> None:
         """Wait for pace, flight and queue; a full queue is asked about now and then, since its status may get lost."""
