@@ -9,7 +9,7 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, TypeVar, TypeVarTuple, Unpack
+from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack
 
 from hardware.clock import ClockQuality, Stamp
 from hardware.errors import SanduanError
@@ -78,13 +78,20 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return asyncio.wrap_future(_Inline().submit(func, *args), loop=self)
 
 
+class Timeline(Protocol):
+    """Whatever moves virtual time on: a VirtualLoop, or a simulator's own queue of events."""
+
+    def time(self) -> float:
+        """Virtual seconds since the beginning."""
+
+
 class VirtualClock:
-    """A node's clock under a VirtualLoop: own skew, drift, steps and knowledge of the wall time.
+    """A node's clock on a Timeline: own skew, drift, steps and knowledge of the wall time.
 
     true_ms: wall time at loop second 0; the node itself knows it only as far as `discipline` or `rtc` told it.
     """
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, true_ms: int, boot: int = 1) -> None:
+    def __init__(self, loop: Timeline, true_ms: int, boot: int = 1) -> None:
         self._loop, self.true_ms, self.boot = loop, true_ms, boot
         self._base = loop.time()
         self._offset_ms: int | None = None

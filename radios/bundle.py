@@ -57,6 +57,13 @@ class BundleWriter:
         self.records += 1
         self.bytes += len(payload)
 
+    def set_first(self, payload: bytes) -> None:
+        """Put another payload of the same length in the first record, once what it tells about the rest is known."""
+        end = self._file.tell()
+        self._file.seek(len(MAGIC))
+        self._file.write(HEAD.pack(MARK, len(payload), zlib.crc32(payload)) + payload)
+        self._file.seek(end)
+
     def __enter__(self) -> BundleWriter:
         return self
 
