@@ -16,7 +16,9 @@ from sync.seal.demo import demo_keyrings
 
 RINGS = demo_keyrings(b"sticks", {1: Role.MEMBER, 2: Role.COMMAND, 3: Role.RELAY})
 STRANGER = demo_keyrings(b"another incident", {1: Role.MEMBER})[1]
-PLAIN = Manifest(1, RINGS[1].incarnation, 4, (2, 3), "骡马 MULE-1", {Lane.FLASH: 2, Lane.HISTORY: 900}, made_ms=1_784_300_000_000)
+PLAIN = Manifest(
+    1, RINGS[1].incarnation, 4, (2, 3), "骡马 MULE-1", {Lane.FLASH: 2, Lane.HISTORY: 900}, made_ms=1_784_300_000_000
+)
 
 
 @pytest.mark.parametrize("reader", [1, 2, 3])
