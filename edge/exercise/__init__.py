@@ -1,0 +1,1 @@
+"""Exercises: a scenario file, the simulator, and a judge for every checkpoint."""
