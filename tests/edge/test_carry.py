@@ -1,0 +1,206 @@
+"""A stick in a pocket is as good as a satellite: what leaves by it arrives whole, once, and its receipts come back."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.store.log import StoreLog
+from edge.store.store import Store
+from hardware.clock import ManualClock
+from hardware.errors import DecodeError
+from hardware.observation import PROFILE_NAMED, Observation
+from radios.bundle import SUFFIX, BundleWriter, Damage, read_bundle
+from sync.carry import FRAME, Report, drive, exporting, importing, lacking, read_manifest
+from sync.events import BY_NAME
+from sync.ids import Content, Lane
+from sync.log import Verdict
+from sync.manifest import Manifest
+from sync.seal.contract import Role
+from sync.seal.demo import demo_keyring
+
+ROLES = {1: Role.MEMBER, 2: Role.COMMAND, 3: Role.MEMBER, 9: Role.RELAY}
+VEHICLE, CENTRAL, TENT, RELAY = ROLES
+NOON_MS = 1_784_300_000_000
+
+
+class Node:
+    """A store with its log and keys, able to load and to read sticks."""
+
+    def __init__(self, folder: Path, origin: int, seed: bytes = b"carry") -> None:
+        self.serial = 0
+        self.store = Store.open(
+            folder / f"{origin}.db", origin, clock=lambda boot: ManualClock(1000.0, NOON_MS, boot),
+            ballast=0, machine=folder / "machine-id",
+        )  # fmt: skip
+        self.ring = demo_keyring(seed, ROLES, origin, self.store.life.incarnation)
+        self.log = StoreLog(self.store, self.ring)
+
+    def work(self, rows: int, alarms: int = 1) -> None:
+        profile = PROFILE_NAMED["gauge"]
+        for index in range(rows):
+            stamp = ManualClock(1000.0 + index, NOON_MS).stamp()
+            values = tuple(1000 + index + column for column in range(len(profile.columns)))
+            self.store.write([Observation("G1", "dev/G1", profile, stamp, values)])
+        for index in range(alarms):
+            self.store.write_event(BY_NAME["alarm"].number, "", {0: bytes([index])}).result()
+
+    def export(self, folder: Path, *nodes: int) -> Manifest:
+        self.serial += 1
+        return drive(exporting(self.log, self.ring, folder, nodes, "MULE-1", self.serial, NOON_MS))
+
+    def take(self, path: Path) -> Report:
+        return drive(importing(self.log, self.ring, path, now_ms=NOON_MS + 7_800_000))
+
+    def close(self) -> None:
+        self.log.close()
+        self.store.close()
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[dict[int, Node]]:
+    opened = {origin: Node(tmp_path, origin) for origin in ROLES}
+    yield opened
+    for node in opened.values():
+        node.close()
+
+
+@pytest.fixture
+def stick(tmp_path: Path) -> Path:
+    folder = tmp_path / "stick"
+    folder.mkdir()
+    return folder
+
+
+def the_bundle(stick: Path) -> Path:
+    (path,) = stick.glob(f"*{SUFFIX}")
+    return path
+
+
+def test_there_and_back(nodes: dict[int, Node], stick: Path) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.work(500)
+    manifest = vehicle.export(stick, CENTRAL)
+    assert (manifest.nodes, manifest.carrier, manifest.blocks[Lane.FLASH]) == ((CENTRAL,), "MULE-1", 1)
+    assert manifest.size < the_bundle(stick).stat().st_size < manifest.size + 1000
+    assert read_manifest(the_bundle(stick), central.ring) == manifest
+    report = central.take(the_bundle(stick))
+    assert report.whole and report.manifest == manifest and report.added == sum(manifest.blocks.values())
+    assert central.log.have() == vehicle.log.have()
+    central.export(stick, VEHICLE)
+    back = vehicle.take(next(stick.glob(f"{CENTRAL}-*")))
+    assert back.receipts == report.added and not list(lacking(vehicle.log, [CENTRAL]))
+
+
+def test_importing_twice_adds_nothing(nodes: dict[int, Node], stick: Path) -> None:
+    nodes[VEHICLE].work(50)
+    nodes[VEHICLE].export(stick, CENTRAL)
+    first, second = (nodes[CENTRAL].take(the_bundle(stick)) for _ in range(2))
+    assert first.added and not second.added and second.verdicts[Verdict.DUPLICATE] == first.added
+    assert second.whole and not second.receipts
+
+
+def test_a_courier_that_cannot_read_passes_it_on(nodes: dict[int, Node], stick: Path, tmp_path: Path) -> None:
+    nodes[VEHICLE].work(50)
+    nodes[VEHICLE].export(stick, RELAY)
+    report = nodes[RELAY].take(the_bundle(stick))
+    assert report.whole and set(report.verdicts) == {Verdict.SEALED}
+    onward = tmp_path / "onward"
+    onward.mkdir()
+    nodes[RELAY].export(onward, CENTRAL)
+    assert nodes[CENTRAL].take(the_bundle(onward)).verdicts[Verdict.NEW] == report.added
+    assert nodes[CENTRAL].log.have() == nodes[VEHICLE].log.have()
+
+
+def test_for_several_nodes_it_holds_what_any_of_them_lacks(nodes: dict[int, Node], stick: Path) -> None:
+    vehicle = nodes[VEHICLE]
+    vehicle.work(20)
+    vehicle.export(stick, CENTRAL)
+    nodes[CENTRAL].take(the_bundle(stick))
+    vehicle.log.merge_end(CENTRAL, nodes[CENTRAL].log.have())
+    assert not list(lacking(vehicle.log, [CENTRAL])) and list(lacking(vehicle.log, [CENTRAL, TENT]))
+    vehicle.export(stick, CENTRAL, TENT)
+    assert nodes[TENT].take(the_bundle(stick)).added
+
+
+def test_a_newer_bundle_replaces_what_it_holds_too(nodes: dict[int, Node], stick: Path) -> None:
+    vehicle = nodes[VEHICLE]
+    vehicle.work(20)
+    vehicle.export(stick, TENT)
+    vehicle.export(stick, CENTRAL)
+    vehicle.export(stick, CENTRAL, RELAY)
+    kept = [manifest.nodes for path in stick.iterdir() if (manifest := read_manifest(path, vehicle.ring))]
+    assert sorted(kept) == [(CENTRAL, RELAY), (TENT,)] and len(list(stick.iterdir())) == 2
+
+
+def test_half_written_its_good_part_counts(nodes: dict[int, Node], stick: Path) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.work(3000, alarms=3)
+    vehicle.export(stick, CENTRAL)
+    path = the_bundle(stick)
+    whole = path.read_bytes()
+    for share in (0.02, 0.5, 0.99):
+        path.write_bytes(whole[: int(len(whole) * share)])
+        assert not central.take(path).whole
+    path.write_bytes(whole)
+    last = central.take(path)
+    assert last.whole and central.log.have() == vehicle.log.have()
+
+
+def big(nodes: dict[int, Node], stick: Path, frames: int) -> Path:
+    """A bundle of several frames."""
+    for _ in range(frames * FRAME // 30_000 + 1):
+        nodes[VEHICLE].store.writer.submit(lambda tx: None).result()
+        nodes[VEHICLE].log.put(Lane.BULK, Content.PICTURE, random.Random(1).randbytes(30_000))
+    nodes[VEHICLE].export(stick, CENTRAL)
+    return the_bundle(stick)
+
+
+def test_altered_is_noticed_and_the_rest_used(nodes: dict[int, Node], stick: Path) -> None:
+    path = big(nodes, stick, 3)
+    whole, chance = path.read_bytes(), random.Random(5)
+    for at in [chance.randrange(600, len(whole) - 20) for _ in range(5)]:
+        hurt = bytearray(whole)
+        hurt[at] ^= 0x40
+        path.write_bytes(hurt)
+        assert not nodes[CENTRAL].take(path).whole
+    assert nodes[CENTRAL].log.have()
+
+
+def test_a_frame_taken_out_with_care_is_noticed(nodes: dict[int, Node], stick: Path) -> None:
+    """Someone without keys rewrites the file with good checksums and one frame less."""
+    path = big(nodes, stick, 2)
+    records = list(read_bundle(path, Damage()))
+    with BundleWriter(path) as forged:
+        for record in records[:2] + records[3:]:
+            forged.add(record)
+    report = nodes[CENTRAL].take(path)
+    assert not report.whole and report.added and not report.refused
+
+
+def test_a_strangers_stick_leaves_nothing(nodes: dict[int, Node], stick: Path, tmp_path: Path) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    stranger = Node(tmp_path / "elsewhere", VEHICLE, b"another incident")
+    stranger.work(20)
+    stranger.export(stick, CENTRAL)
+    report = nodes[CENTRAL].take(the_bundle(stick))
+    stranger.close()
+    assert not report.added and report.manifest is None and sum(report.refused.values()) >= 2
+    assert not nodes[CENTRAL].log.have()
+
+
+def test_a_stick_pulled_while_writing_publishes_nothing(nodes: dict[int, Node], stick: Path) -> None:
+    nodes[VEHICLE].work(10)
+    work = exporting(nodes[VEHICLE].log, nodes[VEHICLE].ring, stick, (CENTRAL,), "", 1)
+    next(work)
+    work.close()
+    assert list(stick.iterdir()) == []
+
+
+def test_another_file_is_no_bundle(nodes: dict[int, Node], stick: Path) -> None:
+    (stick / f"holiday{SUFFIX}").write_bytes(b"JPEG")
+    with pytest.raises(DecodeError, match="no bundle"):
+        nodes[CENTRAL].take(stick / f"holiday{SUFFIX}")
