@@ -6,6 +6,7 @@ checksum, so of a half-written or damaged file the good part is used; what was a
 
 from __future__ import annotations
 
+import contextlib
 import os
 import struct
 import zlib
@@ -64,21 +65,34 @@ class BundleWriter:
         self._file.write(HEAD.pack(MARK, len(payload), zlib.crc32(payload)) + payload)
         self._file.seek(end)
 
+    def sync(self) -> None:
+        """Wait until the medium has what was added so far."""
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def publish(self) -> None:
+        """Close the bundle and give the file its name, durably."""
+        closing = END + struct.pack(">I", self.records)
+        self._file.write(HEAD.pack(MARK, len(closing), zlib.crc32(closing)) + closing)
+        self.sync()
+        self._file.close()
+        self._temporary.replace(self.path)
+        sync_folder(self.path.parent)
+
+    def drop(self) -> None:
+        """Forget a bundle that was not published; harmless once it was, or when the medium is gone."""
+        with contextlib.suppress(OSError):
+            self._file.close()
+        with contextlib.suppress(OSError):
+            self._temporary.unlink(missing_ok=True)
+
     def __enter__(self) -> BundleWriter:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: object, trace: object) -> None:
-        if kind is not None:
-            self._file.close()
-            self._temporary.unlink(missing_ok=True)
-            return
-        closing = END + struct.pack(">I", self.records)
-        self._file.write(HEAD.pack(MARK, len(closing), zlib.crc32(closing)) + closing)
-        self._file.flush()
-        os.fsync(self._file.fileno())
-        self._file.close()
-        self._temporary.replace(self.path)
-        sync_folder(self.path.parent)
+        if kind is None:
+            self.publish()
+        self.drop()
 
     def verify(self) -> None:
         """Read the published file again from the medium; DecodeError when it is not what was written."""

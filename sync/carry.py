@@ -1,31 +1,27 @@
-"""Carried media: what some nodes lack goes into a bundle as whole sealed blocks; what a bundle brings goes into the log.
-
-Both are generators that do a frame's worth of work at each step, so that links go on between; docs/wire/bundle.md has the bytes.
-"""
+"""Carried media, outward: what some nodes lack goes into a bundle as whole sealed blocks. docs/wire/bundle.md has the bytes."""
 
 from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final
 
 from hardware.errors import DecodeError, SealError
 from radios.bundle import SUFFIX, BundleWriter, Damage, read_bundle
-from sync.carried import Carried, blocks_frame, ends_frame, read_frame
-from sync.ids import BlockId, Header, Lane, Level, Source
-from sync.log import Incoming, Log, Verdict
+from sync.carried import Carried, blocks_frame, ends_frame
+from sync.ids import BlockId, Lane
+from sync.log import Log
 from sync.manifest import DIGEST, Manifest, open_manifest, seal_manifest
 from sync.ranges import Ranges
-from sync.seal.contract import MAC, NotForUs
+from sync.seal.contract import MAC
 from sync.seal.keyring import Keyring
 
-T = TypeVar("T")
 FRAME: Final = 256 * 1024  # bytes of blocks in one frame
 BLOCK: Final = 32 * 1024  # what waits is cut to blocks of at most this for a stick
-COUNTED: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
+SYNC: Final = 8 << 20  # bytes after which the medium must have caught up, so that the last sync is short
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,33 +33,11 @@ class Progress:
     size: int
 
 
-@dataclass(slots=True)
-class Report:
-    """What a bundle brought. verdicts: blocks by what became of them; refused: reasons by count; receipts: blocks of which
-    this node now knows that `manifest.origin` has them and did not before; whole: nothing missing, nothing altered."""
-
-    path: Path
-    manifest: Manifest | None = None
-    verdicts: Counter[Verdict] = field(default_factory=Counter)
-    refused: Counter[str] = field(default_factory=Counter)
-    receipts: int = 0
-    skipped: int = 0
-    whole: bool = False
-
-    @property
-    def added(self) -> int:
-        """Blocks that were not here before."""
-        return sum(self.verdicts[verdict] for verdict in COUNTED)
+Told = Callable[[Progress], None]
 
 
-def drive(work: Generator[Progress, None, T], told: Callable[[Progress], None] = lambda progress: None) -> T:
-    """Do a long work to its end, telling each step; its result."""
-    while True:
-        try:
-            told(next(work))
-        except StopIteration as end:
-            result: T = end.value
-            return result
+def untold(progress: Progress) -> None:
+    """Nobody watches."""
 
 
 def lacking(log: Log, nodes: Iterable[int]) -> Iterator[BlockId]:
@@ -85,7 +59,7 @@ def cut_all(log: Log) -> None:
             pass
 
 
-def exporting(
+def export(
     log: Log,
     keyring: Keyring,
     folder: Path,
@@ -93,30 +67,79 @@ def exporting(
     carrier: str,
     serial: int,
     made_ms: int | None = None,
-) -> Generator[Progress, None, Manifest]:
-    """Write, publish and verify one bundle; its manifest. OSError when the medium fails, DecodeError when it forgets.
+    told: Told = untold,
+) -> Manifest:
+    """Write, publish and verify one bundle. OSError when the medium fails, DecodeError when it forgets."""
+    with Loading(log, keyring, folder, nodes, carrier, serial, made_ms) as loading:
+        while frame := loading.next():
+            loading.write(frame)
+            told(loading.progress)
+        return loading.finish()
 
+
+class Loading:
+    """A bundle in the making; leave it (it is a context manager) without `finish` and nothing is published.
+
+    Making one and `next` belong to the thread of the log; `write` and `finish` wait for the medium and may run anywhere.
     serial: a number that this node never gave another bundle; made_ms: wall time UTC, if known.
     """
-    cut_all(log)
-    ids = list(lacking(log, nodes))
-    plan = Manifest(
-        log.origin, log.incarnation, serial, nodes, carrier, Counter(each.lane for each in ids), made_ms=made_ms
-    )
-    digest = hashlib.sha256()
-    size = frames = done = 0
-    with BundleWriter(folder / (plan.name + SUFFIX)) as bundle:
-        bundle.add(seal_manifest(plan, keyring))
-        for count, frame in _frames(log, keyring, ids):
-            bundle.add(frame)
-            digest.update(frame[-MAC:])
-            size, frames, done = size + len(frame), frames + 1, done + count
-            yield Progress(done, len(ids), size)
-        made = replace(plan, size=size, frames=frames, digest=digest.digest()[:DIGEST])
-        bundle.set_first(seal_manifest(made, keyring))
-    bundle.verify()
-    _remove_older(folder, made, keyring)
-    return made
+
+    def __init__(
+        self,
+        log: Log,
+        keyring: Keyring,
+        folder: Path,
+        nodes: tuple[int, ...],
+        carrier: str,
+        serial: int,
+        made_ms: int | None = None,
+    ) -> None:
+        cut_all(log)
+        ids = list(lacking(log, nodes))
+        count = Counter(each.lane for each in ids)
+        self._plan = Manifest(log.origin, log.incarnation, serial, nodes, carrier, count, made_ms=made_ms)
+        self._keyring, self._folder = keyring, folder
+        self._frames = _frames(log, keyring, ids)
+        self._digest = hashlib.sha256()
+        self._size = self._count = self._done = self._synced = 0
+        self._bundle = BundleWriter(folder / (self._plan.name + SUFFIX))
+        self._bundle.add(seal_manifest(self._plan, keyring))
+
+    def __enter__(self) -> Loading:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bundle.drop()
+
+    @property
+    def progress(self) -> Progress:
+        """How far it is."""
+        return Progress(self._done, sum(self._plan.blocks.values()), self._size)
+
+    def next(self) -> bytes:
+        """The next frame under its hop MAC, b"" at the end."""
+        count, frame = next(self._frames, (0, b""))
+        self._done += count
+        return frame
+
+    def write(self, frame: bytes) -> None:
+        """Put a frame on the medium; OSError when that fails."""
+        self._bundle.add(frame)
+        self._digest.update(frame[-MAC:])
+        self._size, self._count = self._size + len(frame), self._count + 1
+        if self._size - self._synced > SYNC:
+            self._bundle.sync()
+            self._synced = self._size
+
+    def finish(self) -> Manifest:
+        """Publish, read again from the medium, and only then remove what this bundle replaces."""
+        digest = self._digest.digest()[:DIGEST]
+        made = replace(self._plan, size=self._size, frames=self._count, digest=digest)
+        self._bundle.set_first(seal_manifest(made, self._keyring))
+        self._bundle.publish()
+        self._bundle.verify()
+        _remove_older(self._folder, made, self._keyring)
+        return made
 
 
 def _frames(log: Log, keyring: Keyring, ids: Iterable[BlockId]) -> Iterator[tuple[int, bytes]]:
@@ -155,105 +178,3 @@ def read_manifest(path: Path, keyring: Keyring) -> Manifest | None:
         return open_manifest(next(read_bundle(path, Damage()), b""), keyring)
     except (DecodeError, SealError):
         return None
-
-
-def importing(
-    log: Log, keyring: Keyring, path: Path, via: str = "carried", now_ms: int | None = None
-) -> Generator[Progress, None, Report]:
-    """Take in everything good of one bundle; what was there already adds nothing. DecodeError when it is no bundle at all."""
-    report, damage = Report(path), Damage()
-    digest = hashlib.sha256()
-    size = frames = 0
-    for at, record in enumerate(read_bundle(path, damage)):
-        if at == 0 and (manifest := _first(record, keyring)) is not None:
-            report.manifest = manifest
-            continue
-        digest.update(record[-MAC:])
-        size, frames = size + len(record), frames + 1
-        _take(log, keyring, record, via, report, _age_s(report.manifest, now_ms))
-        yield Progress(sum(report.verdicts.values()), _total(report.manifest), size)
-    report.skipped = damage.skipped
-    told = (frames, digest.digest()[:DIGEST])
-    report.whole = (
-        damage.whole and report.manifest is not None and told == (report.manifest.frames, report.manifest.digest)
-    )
-    return report
-
-
-def _first(record: bytes, keyring: Keyring) -> Manifest | None:
-    try:
-        return open_manifest(record, keyring)
-    except (DecodeError, SealError):
-        return None
-
-
-def _total(manifest: Manifest | None) -> int:
-    return sum(manifest.blocks.values()) if manifest else 0
-
-
-def _age_s(manifest: Manifest | None, now_ms: int | None) -> float:
-    """How long the bundle was under way, 0 where either clock did not know."""
-    if manifest is None or manifest.made_ms is None or now_ms is None:
-        return 0.0
-    return max(0.0, (now_ms - manifest.made_ms) / 1000)
-
-
-def _take(log: Log, keyring: Keyring, record: bytes, via: str, report: Report, age_s: float) -> None:
-    """One frame into the log, and into the report what became of it."""
-    try:
-        found = read_frame(keyring, *_checked(keyring, record))
-    except (DecodeError, SealError) as error:
-        report.refused[str(error)] += 1
-        return
-    if found.ends is not None:
-        report.receipts += _merge(log, keyring, found.ends)
-    incoming = []
-    for carried in found.blocks:
-        try:
-            incoming.append(opened(keyring, carried.block, carried.id, via, age_s))
-        except (DecodeError, SealError) as error:
-            report.refused[str(error)] += 1
-    if incoming:
-        report.verdicts.update(log.commit(incoming))
-
-
-def _checked(keyring: Keyring, record: bytes) -> tuple[bytes, bool]:
-    """The frame without its MAC, and whether it is from an epoch that is no longer safe."""
-    try:
-        return keyring.check(record), False
-    except SealError:
-        return keyring.check_late(record), True
-
-
-def opened(keyring: Keyring, block: bytes, block_id: BlockId | None, via: str, age_s: float = 0.0) -> Incoming:
-    """A whole block from outside, opened where this node can; SealError or DecodeError when it must not be kept.
-
-    block_id: as its carrier tells it; None on paper, where only a node that can read the block knows whose it is.
-    """
-    header, _ = Header.decode(block)
-    if block_id is not None and header.id(block_id.incarnation) != block_id:
-        raise DecodeError("a block under another's name")
-    if not keyring.readable(header):
-        return _unread(block, block_id, via, age_s)
-    try:
-        found = keyring.open(block, None if block_id is None else block_id.incarnation)
-    except NotForUs:
-        return _unread(block, block_id, via, age_s)
-    return Incoming(found.id, block, found.body, found.level, age_s, via)
-
-
-def _unread(block: bytes, block_id: BlockId | None, via: str, age_s: float) -> Incoming:
-    if block_id is None:
-        raise SealError("no key here opens this block")
-    return Incoming(block_id, block, None, Level.MEMBER, age_s, via)
-
-
-def _merge(log: Log, keyring: Keyring, ends: tuple[int, Mapping[Source, Ranges]]) -> int:
-    """Learn a node's end list; of how many blocks had here it newly proves that the node has them too."""
-    node, told = ends
-    if node == log.origin:
-        return 0
-    known, have = log.end_of(node), log.have()
-    news = {source: numbers.minus(known.get(source, Ranges())) for source, numbers in told.items()}
-    log.merge_end(node, told)
-    return sum(len(numbers) - len(numbers.minus(have.get(source, Ranges()))) for source, numbers in news.items())

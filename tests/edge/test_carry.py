@@ -11,12 +11,15 @@ import pytest
 from edge.store.log import StoreLog
 from edge.store.store import Store
 from hardware.clock import ManualClock
-from hardware.errors import DecodeError
+from hardware.errors import DecodeError, SealError
 from hardware.observation import PROFILE_NAMED, Observation
 from radios.bundle import SUFFIX, BundleWriter, Damage, read_bundle
-from sync.carry import FRAME, Report, drive, exporting, importing, lacking, read_manifest
+from radios.groups import decode, encode
+from radios.qr import block_of, texts
+from sync.carry import FRAME, Loading, export, lacking, read_manifest
 from sync.events import BY_NAME
 from sync.ids import Content, Lane
+from sync.intake import Report, import_, take_block
 from sync.log import Verdict
 from sync.manifest import Manifest
 from sync.seal.contract import Role
@@ -50,10 +53,10 @@ class Node:
 
     def export(self, folder: Path, *nodes: int) -> Manifest:
         self.serial += 1
-        return drive(exporting(self.log, self.ring, folder, nodes, "MULE-1", self.serial, NOON_MS))
+        return export(self.log, self.ring, folder, nodes, "MULE-1", self.serial, NOON_MS)
 
     def take(self, path: Path) -> Report:
-        return drive(importing(self.log, self.ring, path, now_ms=NOON_MS + 7_800_000))
+        return import_(self.log, self.ring, path, now_ms=NOON_MS + 7_800_000)
 
     def close(self) -> None:
         self.log.close()
@@ -194,9 +197,8 @@ def test_a_strangers_stick_leaves_nothing(nodes: dict[int, Node], stick: Path, t
 
 def test_a_stick_pulled_while_writing_publishes_nothing(nodes: dict[int, Node], stick: Path) -> None:
     nodes[VEHICLE].work(10)
-    work = exporting(nodes[VEHICLE].log, nodes[VEHICLE].ring, stick, (CENTRAL,), "", 1)
-    next(work)
-    work.close()
+    with Loading(nodes[VEHICLE].log, nodes[VEHICLE].ring, stick, (CENTRAL,), "", 1) as loading:
+        loading.write(loading.next())
     assert list(stick.iterdir()) == []
 
 
@@ -204,3 +206,23 @@ def test_another_file_is_no_bundle(nodes: dict[int, Node], stick: Path) -> None:
     (stick / f"holiday{SUFFIX}").write_bytes(b"JPEG")
     with pytest.raises(DecodeError, match="no bundle"):
         nodes[CENTRAL].take(stick / f"holiday{SUFFIX}")
+
+
+def test_an_order_by_voice_is_the_same_block(nodes: dict[int, Node]) -> None:
+    """Read aloud with a slip of the tongue, typed in, and acknowledged like any other."""
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.work(0)
+    (block_id,) = vehicle.log.cut(Lane.FLASH, 200)
+    block = vehicle.log.read(block_id)
+    assert block is not None
+    groups = encode(block)
+    groups[3] = f"{(int(groups[3]) + 7) % 9973:04d}"
+    heard, repaired = decode(groups)
+    assert repaired == [4]
+    assert take_block(central.log, central.ring, heard, "voice") == (block_id, Verdict.NEW)
+    assert take_block(central.log, central.ring, block_of(texts(block)), "paper") == (block_id, Verdict.DUPLICATE)
+    assert central.log.have() == vehicle.log.have()
+    with pytest.raises(SealError, match="no key"):
+        take_block(nodes[RELAY].log, nodes[RELAY].ring, block, "voice")
+    with pytest.raises(SealError):
+        take_block(central.log, central.ring, block[:-1] + b"?", "voice")
