@@ -86,7 +86,7 @@ class Unloading:
         try:
             found = read_frame(self._keyring, *_checked(self._keyring, record))
         except (DecodeError, SealError) as error:
-            self._refuse(error)
+            self.refuse(error)
             return
         if found.ends is not None:
             self._report.receipts += _merge(self._log, found.ends)
@@ -95,7 +95,7 @@ class Unloading:
             try:
                 incoming.append(opened(self._keyring, carried.block, carried.id, self._via, self._age_s()))
             except (DecodeError, SealError) as error:
-                self._refuse(error)
+                self.refuse(error)
         if incoming:
             self._report.verdicts.update(self._log.commit(incoming))
 
@@ -107,7 +107,8 @@ class Unloading:
         report.whole = self._damage.whole and manifest is not None and told == (manifest.frames, manifest.digest)
         return report
 
-    def _refuse(self, error: Exception) -> None:
+    def refuse(self, error: Exception) -> None:
+        """Count a reason why something was not taken in."""
         self._report.refused[str(error)] += 1
 
     def _age_s(self) -> float:
