@@ -46,7 +46,7 @@ class BundleWriter:
         self.path = path
         self.records = self.bytes = 0
         self._temporary = path.with_name(f".{path.name}.part")
-        self._file: BinaryIO = self._temporary.open("wb", buffering=1 << 20)
+        self._file: BinaryIO = self._temporary.open("wb", buffering=1 << 16)
         self._file.write(MAGIC)
 
     def add(self, payload: bytes) -> None:
@@ -117,7 +117,7 @@ def read_bundle(path: Path, damage: Damage, fresh: bool = False) -> Iterator[byt
 
     fresh: ask the system to forget its cached copy first, so that the medium itself answers.
     """
-    with path.open("rb", buffering=1 << 20) as file:
+    with path.open("rb", buffering=1 << 16) as file:
         if fresh and hasattr(os, "posix_fadvise"):
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
         if file.read(len(MAGIC)) != MAGIC:

@@ -36,10 +36,10 @@ class Frame:
 
 def blocks_frame(blocks: Iterable[Carried]) -> bytes:
     """A frame of whole blocks."""
-    out = bytearray((BLOCKS,))
+    parts = [bytes((BLOCKS,))]
     for carried in blocks:
-        out += carried.id.incarnation.to_bytes(2, "big") + varint(len(carried.block)) + carried.block
-    return bytes(out)
+        parts += (carried.id.incarnation.to_bytes(2, "big") + varint(len(carried.block)), carried.block)
+    return b"".join(parts)
 
 
 def ends_frame(keyring: Keyring, have: Mapping[Source, Ranges]) -> bytes:

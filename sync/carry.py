@@ -21,7 +21,7 @@ from sync.seal.keyring import Keyring
 
 FRAME: Final = 256 * 1024  # bytes of blocks in one frame
 BLOCK: Final = 32 * 1024  # what waits is cut to blocks of at most this for a stick
-SYNC: Final = 8 << 20  # bytes after which the medium must have caught up, so that the last sync is short
+SYNC: Final = 64 << 20  # bytes after which the medium must have caught up, so that the last sync is short
 
 
 @dataclass(frozen=True, slots=True)
