@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -30,8 +31,18 @@ class Life:
     boot: int
 
 
-def begin(conn: Connection, path: Path, marker: Path, origin: int, machine: Path = MACHINE_ID) -> Life:
-    """Count one more opening by node `origin`, durably, and decide whose life it is. Raises StoreError."""
+def begin(
+    conn: Connection,
+    path: Path,
+    marker: Path,
+    origin: int,
+    machine: Path = MACHINE_ID,
+    below: Callable[[int], int] = secrets.randbelow,
+) -> Life:
+    """Count one more opening by node `origin`, durably, and decide whose life it is. Raises StoreError.
+
+    below: chooses a number below its argument; secret chance but in simulations.
+    """
     try:
         conn.execute("BEGIN IMMEDIATE")
         boot = conn.execute("UPDATE meta SET value = value + 1 WHERE name = 'boot' RETURNING value").fetchone()[0]
@@ -39,7 +50,7 @@ def begin(conn: Connection, path: Path, marker: Path, origin: int, machine: Path
         reason = _stranger(conn, here, marker, boot)
         life = _last(conn, boot)
         if reason or life is None:
-            life = _new(conn, life, reason or "first start", boot)
+            life = _new(conn, life, reason or "first start", boot, below)
         conn.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [*here.items(), ("tainted", None)])
         conn.execute("COMMIT")
     except DatabaseError as error:
@@ -89,11 +100,11 @@ def _last(conn: Connection, boot: int) -> Life | None:
     return None if row is None else Life(row[0], row[1], row[2], boot)
 
 
-def _new(conn: Connection, last: Life | None, reason: str, boot: int) -> Life:
+def _new(conn: Connection, last: Life | None, reason: str, boot: int, below: Callable[[int], int]) -> Life:
     """A fresh incarnation whose low 4 bits, which are all that headers carry, differ from its predecessor's."""
     used = {number for (number,) in conn.execute("SELECT incarnation FROM life")}
     while True:
-        incarnation = secrets.randbelow(1 << 16)
+        incarnation = below(1 << 16)
         if incarnation not in used and (last is None or (incarnation ^ last.incarnation) & 15):
             break
     life = Life(incarnation, last.incarnation if last else None, reason, boot)

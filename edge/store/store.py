@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import secrets
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -59,27 +60,36 @@ class Store:
         ballast: int = BALLAST_BYTES,
         threaded: bool = True,
         machine: Path = life.MACHINE_ID,
+        below: Callable[[int], int] = secrets.randbelow,
     ) -> Self:
         """Open or make the file as node `origin`'s; `clock` gets the boot counter. Raises StoreNewer, StoreCorrupt, StoreError.
 
-        A full disk gives the ballast up once; when that is not enough, StoreFull.
+        A full disk gives the ballast up once; when that is not enough, StoreFull. threaded, below: for simulations, which
+        write inline and must not depend on chance.
         """
         held = Ballast(path.with_name(path.name + ".ballast"), ballast)
         try:
-            return cls._open(path, origin, held, clock, threaded, machine)
+            return cls._open(path, origin, held, clock, threaded, machine, below)
         except StoreFull:
             if not held.give_up():
                 raise
-            return cls._open(path, origin, held, clock, threaded, machine)
+            return cls._open(path, origin, held, clock, threaded, machine, below)
 
     @classmethod
     def _open(
-        cls, path: Path, origin: int, ballast: Ballast, clock: Callable[[int], Clock], threaded: bool, machine: Path
+        cls,
+        path: Path,
+        origin: int,
+        ballast: Ballast,
+        clock: Callable[[int], Clock],
+        threaded: bool,
+        machine: Path,
+        below: Callable[[int], int],
     ) -> Self:
         writer = Writer(path, ballast, threaded=threaded)
         try:
             migrate(writer.db, path)
-            now = life.begin(writer.db.conn, path, path.with_name(path.name + ".life"), origin, machine)
+            now = life.begin(writer.db.conn, path, path.with_name(path.name + ".life"), origin, machine, below)
         except StoreError:
             writer.close()
             raise
