@@ -59,6 +59,7 @@ class Medium:
         self._open = not spec.hours
         self._busy_until = 0.0
         self._mine_until: dict[str, float] = {}
+        self.taps: list[Callable[[str, bytes], None]] = []  # hear every frame sent, with its sender
         self.spent: dict[str, Spent] = {name: Spent() for name in spec.members}
         for begin, end in spec.hours:
             world.at(begin, lambda: self._turn(True))
@@ -137,9 +138,16 @@ class Medium:
         air = len(frame) / self.limits.rate
         self._count(sender, len(frame), air)
         self._world.note(self.name, sender, frame)
+        for tap in self.taps:
+            tap(sender, frame)
         for name in self.reaches(sender):
             if not to or to == name or self.limits.broadcast:
                 self._carry(sender, name, frame, air)
+
+    def inject(self, place: str, frame: bytes) -> None:
+        """Somebody beside the member `place` sends a frame that no member wrote; everybody in reach hears it, `place` too."""
+        for name in (place, *self.reaches(place)):
+            self._carry(place, name, frame, len(frame) / self.limits.rate)
 
     def _count(self, sender: str, size: int, air: float) -> None:
         spent, now = self.spent[sender], self._world.now
