@@ -18,8 +18,11 @@ _DENIED: Final = {errno.EACCES, errno.EPERM}
 READER_LIMIT: Final = 65_536
 
 
-def _refuse(data: Any) -> NoReturn:
-    raise OSError(errno.EPERM, "this port was opened for listening only")
+class _Listening(serial.Serial):
+    """A serial port that cannot be written to, whoever holds it."""
+
+    def write(self, data: Any, /) -> NoReturn:
+        raise OSError(errno.EPERM, "this port was opened for listening only")
 
 
 def _keep_lines(line: serial.Serial) -> None:
@@ -49,14 +52,12 @@ def _failure(path: str, error: OSError) -> PortError:
 
 def _open(path: str, baud: int, write: bool) -> serial.Serial:
     try:
-        line = serial.Serial(path, baud, exclusive=True)
+        line = (serial.Serial if write else _Listening)(path, baud, exclusive=True)
     except OSError as error:
         raise _failure(path, error) from error
     except ValueError as error:
         raise PortError(f"{path}: {error}") from error
     _keep_lines(line)
-    if not write:
-        line.write = _refuse
     return line
 
 

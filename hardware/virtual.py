@@ -9,7 +9,7 @@ import asyncio
 import selectors
 from collections.abc import Callable, Coroutine, Mapping
 from concurrent.futures import Executor, Future
-from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple, Unpack
+from typing import Any, ParamSpec, Protocol, TypeVar, TypeVarTuple
 
 from hardware.clock import ClockQuality, Stamp
 from hardware.errors import SanduanError
@@ -73,7 +73,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         """Virtual seconds since the loop began."""
         return self._instant.now
 
-    def run_in_executor(self, executor: Executor | None, func: Callable[[Unpack[Ts]], T], *args: Unpack[Ts]) -> Any:
+    def run_in_executor(self, executor: Executor | None, func: Callable[[*Ts], T], *args: *Ts) -> Any:
         """Run `func` inline: threads would make the trace depend on the machine."""
         return asyncio.wrap_future(_Inline().submit(func, *args), loop=self)
 

@@ -150,7 +150,7 @@ class Assembler:
         used = Counter(name for name, _ in {one for group in self._used for one in group.satellites})
         satellites = max(place.satellites or 0, used.total()) or place.satellites
         in_view = self._sky.count()
-        hdop = place.hdop if place.hdop is not None else dilution and dilution.hdop
+        hdop = dilution.hdop if place.hdop is None and dilution else place.hdop
         if not all(one.quality for one in said):  # void in one sentence is void in all
             return Fix(tod, self._mono_ms, satellites=satellites, in_view=in_view, hdop=hdop, kinds=kinds)
         self._last_wall = wall = self._wall(tod)
@@ -164,16 +164,16 @@ class Assembler:
             place.lon,
             place.alt,
             place.geoid,
-            moved and moved.speed,
-            moved and moved.course,
+            moved.speed if moved else None,
+            moved.course if moved else None,
             place.quality,
             max((group.mode for group in self._used), default=3 if place.alt is not None else 2),
             satellites,
             used,
             in_view,
             hdop,
-            dilution and dilution.pdop,
-            dilution and dilution.vdop,
+            dilution.pdop if dilution else None,
+            dilution.vdop if dilution else None,
             max(errors.lat_m, errors.lon_m) if errors and errors.lat_m and errors.lon_m else None,
             self._day is not None,
             kinds,
