@@ -15,7 +15,7 @@ from sync.log import Log
 from sync.seal.contract import MAC
 from sync.seal.keyring import Keyring
 
-REPEATS, FIRST_S, ASK_S = 6, 10.0, 5.0
+FIRST_S, MOST_S, ASK_S = 10.0, 640.0, 5.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class PlainExchange:
 
     def _due(self, bearer: str, block_id: BlockId, now: float, most: int) -> Sent | None:
         last, count = self._times.get((bearer, block_id), (-1e9, 0))
-        if count >= REPEATS or now - last < FIRST_S * 2**count:
+        if now - last < min(FIRST_S * 2**count, MOST_S):
             return None
         block = self._log.read(block_id)
         if block is None or len(block) > most:

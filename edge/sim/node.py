@@ -6,6 +6,7 @@ import math
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from edge.sim.disk import PowerCut
 from edge.sim.medium import Medium
 from edge.sim.world import Handle, World
 from hardware.errors import StoreError
@@ -59,6 +60,7 @@ class SimNode:
         self.world, self.name = world, name
         self.media = {medium.name: medium for medium in media}
         self.exchange: Talker | None = None
+        self.lose_power: Callable[[], None] = self.crash  # what a power cut in a write does to the machine
         self.boots = self.refused = 0
         self._build = build
         self._booted = 0.0
@@ -132,10 +134,11 @@ class SimNode:
             return
         try:
             exchange.received(bearer, Arrival(frame, peer, self.mono()))
+        except PowerCut:
+            self.lose_power()
         except StoreError as error:
             self.refused += 1
             self.world.note(self.name, "store", str(error))
-            return
         self._follow()
 
     def _follow(self) -> None:
@@ -164,7 +167,11 @@ class SimNode:
         if budget.bytes_left <= 0 or budget.messages_left <= 0:
             self._ask(name, self.world.now + max(budget.wait_s, LEAST_S))
             return
-        frame = exchange.outgoing(name, budget, self.mono())
+        try:
+            frame = exchange.outgoing(name, budget, self.mono())
+        except PowerCut:
+            self.lose_power()
+            return
         if frame is not None:
             medium.send(self.name, frame.frame, frame.to)
             self._ask(name, self.world.now + max(medium.budget(self.name).wait_s, LEAST_S))
