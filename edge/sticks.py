@@ -5,6 +5,7 @@ A stick is marked by `sanduan/stick.toml` on it: for which nodes it is loaded, a
 
 from __future__ import annotations
 
+import sys
 import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -16,6 +17,13 @@ from hardware.errors import ConfigError
 FOLDER: Final = "sanduan"
 MARK: Final = "stick.toml"
 DEPTH: Final = 2  # /media/LABEL and /run/media/USER/LABEL
+MOUNTS: Final = {"win32": tuple(f"{letter}:/" for letter in "DEFGHIJKLMNOPQRSTUVWXYZ"), "darwin": ("/Volumes",)}
+ELSEWHERE: Final = ("/media", "/run/media", "/mnt")
+
+
+def usual_places(system: str = sys.platform) -> tuple[Path, ...]:
+    """Where a system mounts sticks: what is watched when the configuration names nothing else."""
+    return tuple(Path(place) for place in MOUNTS.get(system, ELSEWHERE))
 
 
 @dataclass(frozen=True, slots=True)

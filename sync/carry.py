@@ -165,7 +165,10 @@ def _mac(keyring: Keyring, frame: bytes) -> bytes:
 
 
 def _remove_older(folder: Path, made: Manifest, keyring: Keyring) -> None:
-    """Remove this node's earlier bundles for no other nodes than the new one, which holds all that they held unacknowledged."""
+    """Remove this node's earlier bundles for no other nodes than the new one, which holds all that they held unacknowledged,
+    and what a stick pulled away left half-written."""
+    for path in folder.glob(f".{made.origin}-*{SUFFIX}.part"):
+        path.unlink(missing_ok=True)
     for path in folder.glob(f"{made.origin}-*{SUFFIX}"):
         older = read_manifest(path, keyring)
         if older is not None and older.name != made.name and set(older.nodes) <= set(made.nodes):

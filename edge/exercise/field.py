@@ -140,6 +140,7 @@ class Machine:
         """Store a minute's observations of everybody and everything here."""
         if self.running and (rows := list(self._minute())):
             self.known.observations += self.store.write(rows).result()
+            self.node.nudge()
 
     def _minute(self) -> list[Observation]:
         stamp = self.clock.stamp()

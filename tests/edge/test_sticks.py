@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from edge.sticks import Mark, insertion, mark, present, read_mark
+from edge.sticks import Mark, insertion, mark, present, read_mark, usual_places
 from hardware.errors import ConfigError
 
 MULE = Mark((100, 3), '骡马 "MULE-1" \\ 2')
@@ -48,3 +48,8 @@ def test_insertion_differs_between_sticks(tmp_path: Path) -> None:
     assert insertion(tmp_path / "a") != insertion(tmp_path / "b")
     with pytest.raises(FileNotFoundError):
         insertion(tmp_path / "c")
+
+
+def test_usual_places_of_every_system() -> None:
+    assert Path("/media") in usual_places("linux") and usual_places("darwin") == (Path("/Volumes"),)
+    assert Path("E:/") in usual_places("win32")
