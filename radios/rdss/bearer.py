@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 BAUDS: Final = (115_200, 19_200, 9_600)
 RESULT_S: Final = 10.0  # shipped programs wait 2 to 8 s for the result of a send
 IDLE_S: Final = 150.0
-STEP_S: Final = 1.0
+SHORTEST_S: Final = 0.05
 INBOX: Final = 64
 ROUNDS: Final = 2  # unanswered rounds of queries before another speed is tried
 LANES: Final = frozenset((0, 1, 2))  # flash, command, picture
@@ -63,7 +63,6 @@ class RdssBearer:
         self.session = Session(self.settings)
         self.slots = Slots(clock, file)
         self.health = LinkHealth(since=clock.mono())
-        self._nodes = {card: node for node, card in self.peers.items()}
         self._where = port if isinstance(port, str) else ""
         self._open = self._by_name if isinstance(port, str) else port
         self._bauds = (baud,) if baud else BAUDS
@@ -190,7 +189,7 @@ class RdssBearer:
     async def _step(self, port: Port) -> None:
         if command := self.session.due(self.clock.mono()):
             await port.write(command)
-        data = await port.read(STEP_S)
+        data = await port.read(max(self.session.next_at() - self.clock.mono(), SHORTEST_S))
         good = self.session.decoder.framer.good
         for event in self.session.heard(data):
             self._take(event)
@@ -230,7 +229,7 @@ class RdssBearer:
         if not message.intact:
             self._refuse("damaged")
             return
-        node = self._nodes.get(message.sender)
+        node = next((node for node, card in self.peers.items() if card == message.sender), None)
         frame = self._frame_of(message.payload, node is not None)
         if frame is None:
             self._heard(Heard(self.name, "text", str(message.sender), {"text": message.payload.text}))
