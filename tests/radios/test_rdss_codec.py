@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -292,3 +294,27 @@ def test_a_flood_without_an_end_stays_bounded() -> None:
         decoder.feed(b"$BDTXR," + b"A" * 5000)
     assert len(decoder.framer._rest) <= 9300
     assert decoder.feed(b"\r\n$CCICA,0,00*7B\r\n") == [Query(0)]
+
+
+def test_the_vectors_and_sizes_of_the_page() -> None:
+    """docs/wire/rdss.md"""
+    page = (Path(__file__).parents[2] / "docs/wire/rdss.md").read_text(encoding="utf-8")
+    frame = b"sanduan"
+    send = Send(166166, binary(frame), own=242286)
+    for said in (
+        f"code mode      {binary(frame).value.decode()}",
+        f"digits alone   {binary(frame, letters=False).value.decode()}",
+        f"2.1            {encode(send, V21).decode().strip()}",
+        f"BDS-3          {encode(send, V3).decode().strip()}",
+        f"4.0            {encode(send, V40).hex(' ').upper()}",
+        encode(Send(166166, mixed("安4")), V21).decode().strip(),
+    ):
+        assert said in page
+    rows = [
+        [cell.strip() for cell in line.split("|")[2:5]] for line in page.splitlines() if "| 1" in line or "| 6" in line
+    ]
+    assert len(rows) == 4
+    for bits, plain, digits in rows:
+        sizes = [int(one) for one in bits.split(" / ")]
+        assert [room(one) for one in sizes] == [int(one) for one in plain.split(" / ")]
+        assert [room(one, False) for one in sizes] == [int(one) for one in digits.split(" / ")]
