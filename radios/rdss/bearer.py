@@ -17,7 +17,7 @@ from hardware.usb import plugged_in
 from radios.bearer import Arrival, Budget, Limits, LinkHealth
 from radios.rdss.events import Event, Family, Message, Nmea, Receipts, Refusal, Result
 from radios.rdss.payload import MIXED_MARK, Mode, Payload, binary, mixed, octets
-from radios.rdss.session import HOLD_S, MARGIN_S, SENDS, Session, Settings
+from radios.rdss.session import GONE, HOLD_S, MARGIN_S, SENDS, Session, Settings
 from radios.rdss.slots import Slots
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,6 @@ SHORTEST_S: Final = 0.05
 INBOX: Final = 64
 ROUNDS: Final = 2  # unanswered rounds of queries before another speed is tried
 LANES: Final = frozenset((0, 1, 2))  # flash, command, picture
-_GONE: Final = (Refusal.NO_CARD, Refusal.FORBIDDEN)
 
 Opener = Callable[[int], Awaitable[Port]]
 
@@ -155,7 +154,7 @@ class RdssBearer:
         refusal = Refusal.FAILED if result is None else result.refusal
         why = "no result" if result is None else refusal.value
         self._refuse(why)
-        if refusal in _GONE:
+        if refusal in GONE:
             raise LinkDown(f"{self.name}: {why}")
         stated = 0 if result is None else result.wait_s or 0
         wait = stated + MARGIN_S if stated else period if refusal in (Refusal.EARLY, Refusal.FAILED) else HOLD_S

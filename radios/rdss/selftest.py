@@ -28,7 +28,7 @@ _SAY: Final[dict[str, tuple[str, str]]] = {
         "card {card}, level {level}, one message in {frequency:g} s, {mtu} bytes each",
     ),
     "down": ("不能发送:{why}", "it cannot send: {why}"),
-    "beam": ("波束最强 {power}", "strongest beam {power}"),
+    "beam": ("波束强度 {bars}/4", "beam {bars} of 4"),
     "blind": ("终端没有报告波束", "the terminal reports no beams"),
     "wait": ("等待卡的频度:{wait:.0f} 秒", "waiting for the card's period: {wait:.0f} s"),
     "letters": ("代码方式传送 A–F 无误", "code mode carries A to F unharmed"),
@@ -98,7 +98,7 @@ class _Test:
 
     async def _terminal(self) -> AsyncIterator[Line]:
         """What the terminal says of itself."""
-        await self._until(lambda: self._bearer.session.power is not None, BEAM_S)
+        await self._until(lambda: self._bearer.session.bars is not None, BEAM_S)
         session, card = self._bearer.session, self._bearer.session.card
         if session.family is None or card is None:
             return
@@ -107,8 +107,8 @@ class _Test:
         yield self._line(
             bool(card.number), "card", card=card.number, level=card.level, frequency=frequency, mtu=session.mtu
         )
-        power = session.power
-        yield self._line(True, "beam", power=power) if power else self._line(False, "blind")
+        bars = session.bars
+        yield self._line(True, "beam", bars=bars) if bars else self._line(False, "blind")
 
     async def _messages(self) -> AsyncIterator[Line]:
         """Messages to itself: with letters, else digits alone, then one of full length."""

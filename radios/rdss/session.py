@@ -31,7 +31,8 @@ SAFE_BITS: Final = 628  # 78 bytes: carried by every card in use whose size is u
 SAFE_FREQUENCY_S: Final = 60
 MARGIN_S: Final = 1.5
 HOLD_S: Final = 60.0
-WEAK_CARRIER, WEAK_STEP = 40, 1  # dB-Hz; steps of 0 to 4
+WEAK_BARS: Final = 1
+_FIRST_BAR, _BAR = 37, 4  # dB-Hz; shipped programs want more than 40 to send
 # (generation, encrypted, level) -> bits; of BDS-3 only level 2 is known, and higher levels carry no less.
 _SECOND: Final = {
     (False, 1): 110,
@@ -44,6 +45,7 @@ _SECOND: Final = {
     (True, 4): 1680,
 }
 _THIRD: Final = {2: 1835, 3: 1835, 4: 1835, 5: 1835}
+GONE: Final = (Refusal.NO_CARD, Refusal.FORBIDDEN)
 SENDS: Final = ("TXA", "TCQ", "TXSQ", "")  # commands whose result is a send's; 4.0 names none on failure
 
 
@@ -70,7 +72,7 @@ def capacity_bits(family: Family, card: Card, service: Service | None = None) ->
 class Session:
     """The terminal as known so far. Give it bytes with `heard`, write what `due` says, ask `state` for its health.
 
-    refusal: why the last command was refused, until one succeeds; power: strength of the best beam, None before any.
+    refusal: why the last command was refused, until one succeeds.
     """
 
     def __init__(self, settings: Settings | None = None) -> None:
@@ -106,9 +108,15 @@ class Session:
         return (frequency or SAFE_FREQUENCY_S) + MARGIN_S
 
     @property
-    def power(self) -> int | None:
-        """Strength of the best beam."""
-        return None if self.beams is None else self.beams.best
+    def bars(self) -> int | None:
+        """Link quality by the best beam, 0 (no sending) to 4; None before the terminal has told."""
+        if self.beams is None:
+            return None
+        if not self.beams.carrier:
+            return min(self.beams.best, 4)
+        if self.beams.timed is False or self.beams.best <= 0:
+            return 0
+        return max(1, min((self.beams.best - _FIRST_BAR) // _BAR + 1, 4))
 
     def heard(self, data: bytes) -> list[Event]:
         """Take bytes from the terminal; gives all events, after learning from them."""
@@ -129,6 +137,8 @@ class Session:
                 self.service = event
             case Result() if event.command in SENDS:
                 self.refusal = event.refusal
+                if event.refusal in GONE:
+                    self._ask_at = 0.0
 
     def _carded(self, card: Card) -> None:
         """A card, or none: a terminal that speaks several families keeps the one it was first heard in."""
@@ -177,10 +187,9 @@ class Session:
             return Health.DOWN, "no RDSS terminal answers"
         if not self.card.number:
             return Health.DOWN, "no card in the terminal"
-        if self.beams is not None and (self.beams.best <= 0 or self.beams.timed is False):
+        if self.bars == 0:
             return Health.DOWN, "no beam: free view to the south is needed"
         if self.refusal not in (Refusal.NONE, Refusal.EARLY):
             return Health.DEGRADED, f"last send refused: {self.refusal.value}"
-        if self.beams is not None and self.beams.best <= (WEAK_CARRIER if self.beams.carrier else WEAK_STEP):
-            return Health.DEGRADED, f"weak beam: {self.beams.best}{' dB-Hz' if self.beams.carrier else ' of 4'}"
-        return Health.UP, f"card {self.card.number}: {self.mtu} bytes every {self.period_s - MARGIN_S:g} s"
+        said = f"card {self.card.number}, {self.mtu} bytes every {self.period_s - MARGIN_S:g} s, beam {self.bars or '?'} of 4"
+        return (Health.UP if self.bars is None or self.bars > WEAK_BARS else Health.DEGRADED), said
