@@ -27,6 +27,7 @@ RESULT_S: Final = 10.0  # shipped programs wait 2 to 8 s for the result of a sen
 IDLE_S: Final = 150.0
 SHORTEST_S: Final = 0.05
 INBOX: Final = 64
+LARGEST, LARGEST_40 = 10**10, 1 << 24
 ROUNDS: Final = 2  # unanswered rounds of queries before another speed is tried
 LANES: Final = frozenset((0, 1, 2))  # flash, command, picture
 
@@ -75,16 +76,23 @@ class RdssBearer:
     async def run(self) -> None:
         """Keep the terminal open until cancelled."""
         backoff = Backoff()
-        while True:
-            started = self.clock.mono()
-            try:
-                await self._connected()
-            except PortError as error:
-                self.health.turn(Health.DOWN, str(error), self.clock.mono())
-            finally:
-                self._port = None
-                self._fail_result()
-            await plugged_in(self._where, backoff.pause(self.clock.mono() - started))
+        try:
+            while True:
+                started = self.clock.mono()
+                await self._attempt()
+                await plugged_in(self._where, backoff.pause(self.clock.mono() - started))
+        finally:
+            self.health.turn(Health.DOWN, "stopped", self.clock.mono())
+
+    async def _attempt(self) -> None:
+        """Work with the terminal until its port fails."""
+        try:
+            await self._connected()
+        except PortError as error:
+            self.health.turn(Health.DOWN, str(error), self.clock.mono())
+        finally:
+            self._port = None
+            self._fail_result()
 
     async def send(self, frame: bytes, to: str = "") -> None:
         """Have the terminal radiate a frame and wait for its result; LinkDown, LinkBusy or FrameTooLong."""
@@ -118,11 +126,16 @@ class RdssBearer:
             raise LinkDown(f"{self.name}: no card is known for node {to or 'of any name'}")
         return card
 
+    def _addressable(self, card: int) -> bool:
+        return 0 < card < (LARGEST_40 if self.session.family is Family.V40 else LARGEST)
+
     async def _transmit(self, card: int, payload: Payload) -> None:
         if payload.bits > self.session.bits:
             raise FrameTooLong(f"{self.name}: {payload.bits} bits, the card carries {self.session.bits}")
         if self.health.state is Health.DOWN or self._port is None:
             raise LinkDown(f"{self.name}: {self.health.why}")
+        if not self._addressable(card):
+            raise LinkDown(f"{self.name}: {card} is no card number (24 bits in the 4.0 family)")
         if self._result is not None:
             raise LinkBusy(f"{self.name}: a message is being sent", RESULT_S)
         if wait := self.slots.wait_s():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -26,6 +25,7 @@ from radios.rdss.payload import Payload, room
 
 PROBES: Final = (Family.V3, Family.V21, Family.V40)
 PROBE_S: Final = 2.0
+BEAMS_S: Final = 10  # how often beam reports are wanted
 REFRESH_S: Final = 60.0  # how often the card is asked for again: it may have been pulled
 SAFE_BITS: Final = 628  # 78 bytes: carried by every card in use whose size is unknown
 SAFE_FREQUENCY_S: Final = 60
@@ -145,6 +145,8 @@ class Session:
         family = self.decoder.card_family
         if self.settings.family not in (None, family) or (self.family not in (None, family) and self.card):
             return
+        if self.family is None:
+            self._ask_at = 0.0
         self.family, self.card = family, card
 
     def due(self, now: float) -> bytes:
@@ -158,15 +160,16 @@ class Session:
             self._ask_at = now + PROBE_S
             return encode(Query(), family)
         self._ask_at = now + REFRESH_S
-        wish, self._beams_wanted = self._beams_wanted, False
-        return encode(Query(), self.family) + (b"".join(self._wishes()) if wish else b"")
+        if self._beams_wanted:
+            self._beams_wanted = False
+            return self._wish(self.family)
+        return encode(Query(), self.family)
 
-    def _wishes(self) -> Iterator[bytes]:
-        if self.family is Family.V40:
-            yield encode(AskState(self.card.number if self.card else 0, 10), Family.V40)
-        else:
-            target = "BSI" if self.family is Family.V21 else "PWI"
-            yield encode(Output(target, 2, 10), Family.V21)
+    def _wish(self, family: Family) -> bytes:
+        """Ask for beam reports."""
+        if family is Family.V40:
+            return encode(AskState(self.card.number if self.card else 0, BEAMS_S), family)
+        return encode(Output("BSI" if family is Family.V21 else "PWI", 2, BEAMS_S), family)
 
     def next_at(self) -> float:
         """When `due` wants to be asked again."""

@@ -8,6 +8,7 @@ import json
 import os
 import random
 import tty
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -21,6 +22,7 @@ from hardware.gnss.driver import GnssDriver
 from hardware.gnss.gpsd import GpsdDriver
 from hardware.observation import Observation
 from hardware.sim.gnss import GnssSimulator
+from radios.rdss.gnss import SharedGnss
 
 IDLE_S = 0.4
 ADDRESS = "F0:00:00:00:00:01"
@@ -100,6 +102,40 @@ class SerialReceiver:
         assert self.master is not None
         with contextlib.suppress(BlockingIOError, OSError):
             return os.read(self.master, 4096)
+        return b""
+
+
+class TerminalReceiver:
+    """The positioning receiver inside an RDSS terminal, whose line the bearer owns."""
+
+    half = SerialReceiver.half
+    allowed = b""
+
+    def __init__(self, folder: Path) -> None:
+        self.simulator = GnssSimulator()
+        self.hear: Callable[[bytes], None] | None = None
+        self.plugged = False
+
+    def driver(self) -> SharedGnss:
+        driver = SharedGnss("gnss1", "V1", sets_clock=False, idle_s=IDLE_S)
+        self.hear = driver.hear
+        return driver
+
+    async def plug(self) -> None:
+        self.plugged = True
+
+    async def unplug(self) -> None:
+        self.plugged = False
+
+    async def speak(self) -> None:
+        await self.raw(self.simulator.epoch())
+
+    async def raw(self, data: bytes) -> None:
+        if self.plugged and self.hear is not None:
+            self.hear(data)
+        await asyncio.sleep(0)
+
+    async def written(self) -> bytes:
         return b""
 
 

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from device_rigs import Ear, GattStrap, Gpsd, Rig, SerialReceiver
+from device_rigs import Ear, GattStrap, Gpsd, Rig, SerialReceiver, TerminalReceiver
 
 from edge.supervisor import Backoff, Supervisor, Task
 from hardware.driver import Driver, Health
@@ -25,7 +25,7 @@ from hardware.sim.pty_player import PtyPlayer
 
 DATA = Path(__file__).parent.parent / "data/gnss"
 LINES = [SerialReceiver, Gpsd]  # drivers that fail when their line does, and are called again
-ALL = [*LINES, GattStrap]  # a strap's driver reconnects by itself
+ALL = [*LINES, TerminalReceiver, GattStrap]  # without a line of its own; reconnecting by itself
 FILE = DATA / "quectel-l76k-nmea.log"
 SOURCES = [f"replay:{FILE}?speed=100000", f"replay:{FILE}?fast", "sim:gnss?rate=100"]
 QUICK = Backoff(first=0.05, ceiling=0.2)

@@ -8,14 +8,17 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from hardware.clock import ClockQuality, ManualClock
 from hardware.driver import Health, Heard
 from hardware.errors import FrameTooLong, LinkBusy, LinkDown, LinkError
 from hardware.observation import Observation
+from hardware.ports import Port, SourceStream
 from hardware.virtual import VirtualClock, run_virtual
-from radios.rdss.bearer import RdssBearer
-from radios.rdss.events import Card, Family, Refusal, Result
+from radios.rdss.bearer import IDLE_S, RdssBearer
+from radios.rdss.events import Beams, Card, Family, Refusal, Result
 from radios.rdss.gnss import SharedGnss
 from radios.rdss.payload import mixed
 from radios.rdss.satellite_sim import SatelliteSim, Sky
@@ -263,6 +266,10 @@ def test_too_long_unknown_and_down() -> None:
                 await one.send(b"x", "9")
             with pytest.raises(FrameTooLong, match="GBK"):
                 await one.post("🚑", 1)
+        assert (one.health.state, one.health.why) == (Health.DOWN, "stopped")
+        async with Field(Traits(Family.V40)).up() as field:
+            with pytest.raises(LinkDown, match="24 bits"):
+                await field.bearers[0].post("x", 1 << 24)
 
     run_virtual(main)
 
@@ -401,3 +408,113 @@ def test_nonsense_from_the_terminal_is_no_result() -> None:
             assert one.health.frames_out == 1
 
     run_virtual(main)
+
+
+def test_speeds_are_tried_in_turn_until_one_is_answered() -> None:
+    async def main() -> None:
+        clock = VirtualClock(asyncio.get_running_loop(), WALL_MS)
+        terminal = TerminalSim(Card(1, frequency_s=60, level=2), SatelliteSim(), Traits(Family.V40))
+        asked: list[int] = []
+
+        async def deaf() -> AsyncIterator[bytes]:
+            while True:
+                await asyncio.sleep(1)
+                yield b"\xfe\x80\x00\xff"  # another speed looks like this
+
+        async def opened(baud: int) -> Port:
+            asked.append(baud)
+            return await in_memory(terminal)(baud) if baud == 9600 else Port("x", SourceStream(deaf()), True, 150)
+
+        bearer = RdssBearer("rdss0", opened, clock, {})
+        task = asyncio.create_task(bearer.run())
+        while bearer.health.state is not Health.UP:
+            await asyncio.sleep(0.5)
+        task.cancel()
+        assert asked == [115_200, 19_200, 9600]
+        assert clock.mono() < 60
+
+    run_virtual(main)
+
+
+def test_a_terminal_that_falls_silent_is_opened_again() -> None:
+    async def main() -> None:
+        clock = VirtualClock(asyncio.get_running_loop(), WALL_MS)
+        terminal = TerminalSim(Card(1, frequency_s=60, level=2), SatelliteSim())
+        opens: list[float] = []
+
+        async def opened(baud: int) -> Port:
+            opens.append(clock.mono())
+            port = await in_memory(terminal)(baud)
+            return Port(port.name, port._stream, True, IDLE_S)
+
+        bearer = RdssBearer("rdss0", opened, clock, {}, baud=115_200)
+        task = asyncio.create_task(bearer.run())
+        while bearer.health.state is not Health.UP:
+            await asyncio.sleep(0.5)
+        terminal.detach()
+        while bearer.health.state is not Health.DOWN:
+            await asyncio.sleep(0.5)
+        assert "nothing valid for 150 s" in bearer.health.why
+        while bearer.health.state is not Health.UP:
+            await asyncio.sleep(0.5)
+        task.cancel()
+        assert len(opens) == 2
+
+    run_virtual(main)
+
+
+def test_the_line_is_ours_alone_and_only_queries_are_written_unasked(tmp_path: Path) -> None:
+    async def main() -> None:
+        from hardware.clock import SystemClock
+        from hardware.errors import PortBusy
+        from hardware.ports import open_port
+
+        terminal = TerminalSim(Card(1, frequency_s=60, level=2), SatelliteSim())
+        said = bytearray()
+        take = terminal.feed
+        terminal.feed = lambda data: (said.extend(data), take(data))[1]  # type: ignore[method-assign,func-returns-value]
+        async with serve_pty(terminal) as path:
+            bearer = RdssBearer("rdss0", path, SystemClock(), {}, baud=115_200)
+            task = asyncio.create_task(bearer.run())
+            await _until(lambda: bearer.session.bars)
+            with pytest.raises(PortBusy):
+                await open_port(path)
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            await (await open_port(path)).close()
+        assert bytes(said) == b"$CCICR,0,00*68\r\n$CCRMO,PWI,2,10*01\r\n"
+
+    asyncio.run(main())
+
+
+@given(st.lists(st.binary(max_size=60), max_size=8), st.sampled_from(FAMILIES))
+@settings(max_examples=40, deadline=None)
+def test_whatever_the_terminal_says_the_bearer_stays_sound(noise: list[bytes], family: Family) -> None:
+    async def main() -> None:
+        async with Field(Traits(family), Traits(family), level=3).up() as field:
+            one, two = field.bearers
+            for item in noise:
+                field.terminals[1]._out(item)
+                await asyncio.sleep(0.1)
+            field.terminals[1]._out(b"\n" * 520)
+            await one.send(b"still here", "2")
+            assert await arrival(two) == b"still here"
+
+    run_virtual(main)
+
+
+def test_quality_is_told_in_bars() -> None:
+    session = Session()
+    assert session.bars is None
+    for beams, bars in [
+        (Beams(((1, 4),)), 4),
+        (Beams(((1, 1), (2, 0))), 1),
+        (Beams(((1, 0),)), 0),
+        (Beams(()), 0),
+        (Beams(((2, 51),), carrier=True, timed=True), 4),
+        (Beams(((2, 51),), carrier=True, timed=False), 0),
+        (Beams(((2, 40), (3, 12)), carrier=True, timed=True), 1),
+        (Beams(((2, 41),), carrier=True, timed=True), 2),
+    ]:
+        session.beams = beams
+        assert session.bars == bars
