@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hardware.clock import ClockQuality, ManualClock
+from hardware.clock import ClockQuality, ManualClock, SystemClock
 from hardware.driver import Health, Heard
-from hardware.errors import FrameTooLong, LinkBusy, LinkDown, LinkError
+from hardware.errors import FrameTooLong, LinkBusy, LinkDown, LinkError, PortBusy
 from hardware.observation import Observation
-from hardware.ports import Port, SourceStream
+from hardware.ports import Port, SourceStream, open_port
 from hardware.virtual import VirtualClock, run_virtual
 from radios.rdss.bearer import IDLE_S, RdssBearer
 from radios.rdss.events import Beams, Card, Family, Refusal, Result
@@ -363,8 +363,6 @@ def test_a_real_line_pulled_in_mid_message_and_put_back(tmp_path: Path) -> None:
     """A pseudo-terminal, real time: the node says why it is down and comes back."""
 
     async def main() -> None:
-        from hardware.clock import SystemClock
-
         link = tmp_path / "ttyRDSS"
         satellite = SatelliteSim(Sky(delay_s=0.05))
         terminal = TerminalSim(Card(4_204_986, frequency_s=60, level=2), satellite, Traits(nmea=20.0))
@@ -465,10 +463,6 @@ def test_a_terminal_that_falls_silent_is_opened_again() -> None:
 
 def test_the_line_is_ours_alone_and_only_queries_are_written_unasked(tmp_path: Path) -> None:
     async def main() -> None:
-        from hardware.clock import SystemClock
-        from hardware.errors import PortBusy
-        from hardware.ports import open_port
-
         terminal = TerminalSim(Card(1, frequency_s=60, level=2), SatelliteSim())
         said = bytearray()
         take = terminal.feed
@@ -518,3 +512,28 @@ def test_quality_is_told_in_bars() -> None:
     ]:
         session.beams = beams
         assert session.bars == bars
+
+
+@each_family
+def test_each_family_over_a_pseudo_terminal(family: Family) -> None:
+    """Real bytes through a real line, positions between them."""
+
+    async def main() -> None:
+        terminal = TerminalSim(
+            Card(166_166, frequency_s=60, level=3), SatelliteSim(Sky(delay_s=0.01)), Traits(family, nmea=50)
+        )
+        positions: list[bytes] = []
+        async with serve_pty(terminal) as path:
+            bearer = RdssBearer(
+                "r", path, SystemClock(), {"1": 166_166}, baud=9600, settings=Settings(family), nmea=positions.append
+            )
+            task = asyncio.create_task(bearer.run())
+            await _until(lambda: bearer.health.state is Health.UP)
+            frame = b"$*\r\n\xa4" + bytes(range(256 - bearer.limits.mtu + 5, 256))
+            await bearer.send(frame)
+            assert await arrival(bearer) == frame
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        assert {line[3:6] for line in positions} == {b"RMC", b"GGA", b"ZDA", b"GSA", b"GSV"}
+
+    asyncio.run(main())
