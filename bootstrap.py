@@ -84,7 +84,7 @@ def main(argv: list[str]) -> int:
     command = [str(PYTHON), *argv[1:]] if argv[0] == "python" else [str(BIN / argv[0]), *argv[1:]]
     if os.name == "nt":
         return subprocess.run(command, check=False).returncode
-    os.execv(command[0], command)
+    return os.execv(command[0], command)
 
 
 if __name__ == "__main__":
