@@ -5,6 +5,7 @@ A bearer moves whole frames and tells the truth about itself. "Sent" is a hint: 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -47,9 +48,16 @@ class Arrival:
     at: float
 
 
+def _nobody() -> None:
+    """Nobody is told."""
+
+
 @dataclass(slots=True)
 class LinkHealth:
-    """The one health model that screen, doctor and log share; times are monotonic seconds, None for never."""
+    """The one health model that screen, doctor and log share; times are monotonic seconds, None for never.
+
+    told: called after each change of state or reason; the node sets it.
+    """
 
     state: Health = Health.DOWN
     why: str = "not started"
@@ -63,6 +71,7 @@ class LinkHealth:
     refused: dict[str, int] = field(default_factory=dict)
     loss: float | None = None
     latency_s: float | None = None
+    told: Callable[[], None] = field(default=_nobody, repr=False, compare=False)
 
     def turn(self, state: Health, why: str, now: float) -> bool:
         """Change state; True when it was a change."""
@@ -71,6 +80,7 @@ class LinkHealth:
         if state is not self.state:
             self.since = now
         self.state, self.why = state, why
+        self.told()
         return True
 
 

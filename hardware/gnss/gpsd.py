@@ -33,7 +33,8 @@ _SYSTEMS: Final[dict[float, Constellation]] = {
     6: Constellation.GLONASS,
     7: Constellation.NAVIC,
 }
-_QUALITY: Final[dict[float, int]] = {2: 2, 3: 4, 4: 5, 5: 6, 6: 6, 8: 8, 9: 3}  # TPV status -> GGA quality; any other is 1
+# TPV status -> GGA quality; any other is 1.
+_QUALITY: Final[dict[float, int]] = {2: 2, 3: 4, 4: 5, 5: 6, 6: 6, 8: 8, 9: 3}
 
 
 def _number(report: Mapping[str, Any], *names: str) -> float | None:

@@ -170,7 +170,8 @@ class RdssBearer:
         if refusal in GONE:
             raise LinkDown(f"{self.name}: {why}")
         stated = 0 if result is None else result.wait_s or 0
-        wait = stated + MARGIN_S if stated else period if refusal in (Refusal.EARLY, Refusal.FAILED) else HOLD_S
+        unsaid = max(period, self.session.card_period_s) if refusal in (Refusal.EARLY, Refusal.FAILED) else HOLD_S
+        wait = stated + MARGIN_S if stated else unsaid
         self.slots.told(wait, period)
         raise LinkBusy(f"{self.name}: {why}", wait)
 

@@ -104,8 +104,12 @@ class Session:
     @property
     def period_s(self) -> float:
         """Seconds from one send to the next, the margin included."""
-        frequency = self.settings.frequency_s or (self.card.frequency_s if self.card else 0)
-        return (frequency or SAFE_FREQUENCY_S) + MARGIN_S
+        return self.settings.frequency_s + MARGIN_S if self.settings.frequency_s else self.card_period_s
+
+    @property
+    def card_period_s(self) -> float:
+        """The same as the card says, whatever the operator fixed."""
+        return (self.card.frequency_s if self.card and self.card.frequency_s else SAFE_FREQUENCY_S) + MARGIN_S
 
     @property
     def bars(self) -> int | None:

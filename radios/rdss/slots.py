@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 from contextlib import suppress
 from pathlib import Path
@@ -10,15 +11,18 @@ from typing import Any
 
 from hardware.clock import Clock
 
+log = logging.getLogger(__name__)
+
 
 class Slots:
     """A bucket of one send, refilled every `period_s` seconds. file: where the last send is noted, None for nowhere.
 
+    A full or read-only disk stops no send.
     What was noted under another wall clock, or none, or cannot be read, counts as a send just now.
     """
 
     def __init__(self, clock: Clock, file: Path | None = None) -> None:
-        self._clock, self._file = clock, file
+        self._clock, self._file, self._kept = clock, file, True
         self._free_at = clock.mono() + self._restored_s()
 
     def wait_s(self) -> float:
@@ -45,8 +49,15 @@ class Slots:
         wall_ms = self._clock.stamp().wall_ms
         note = {"at_ms": wall_ms, "wait_ms": round(wait_s * 1000), "period_ms": round(period_s * 1000)}
         fresh = self._file.with_name(self._file.name + ".new")
-        fresh.write_text(json.dumps(note), encoding="ascii")
-        os.replace(fresh, self._file)
+        try:
+            fresh.write_text(json.dumps(note), encoding="ascii")
+            os.replace(fresh, self._file)
+        except OSError as error:
+            if self._kept:
+                log.warning("%s: %s; a restart will not know of the last send", self._file, error.strerror)
+            self._kept = False
+        else:
+            self._kept = True
 
     def _restored_s(self) -> float:
         """Seconds still to wait after a restart."""
