@@ -73,7 +73,7 @@ def _read_rows(reader: Reader, count: int, width: int) -> tuple[Row, ...]:
 
 
 def _transpose(columns: list[list[int | None]] | list[list[int]], count: int) -> Iterable[tuple[int, ...]]:
-    return zip(*columns) if columns else [()] * count  # type: ignore[arg-type]
+    return zip(*columns) if columns else [()] * count
 
 
 def _write_deltas(values: Iterable[int]) -> bytes:
@@ -89,7 +89,7 @@ def _read_deltas(reader: Reader, count: int) -> list[int]:
     out = []
     last = 0
     for _ in range(count):
-        last = wrap(last + reader.int())
+        last = wrap(last + reader.sint())
         out.append(last)
     return out
 

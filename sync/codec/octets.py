@@ -44,7 +44,7 @@ class Reader:
         value, self.at = read_varint(self.data, self.at, limit)
         return value
 
-    def int(self) -> int:
+    def sint(self) -> int:
         """A zigzag varint."""
         return unzigzag(self.uint())
 
