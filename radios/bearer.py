@@ -5,11 +5,15 @@ A bearer moves whole frames and tells the truth about itself. "Sent" is a hint: 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Final, Protocol
 
 from hardware.driver import Health
+
+REASONS: Final = 32  # kinds of refusal that are counted apart
+EASE: Final = 1 / 16  # weight of one more frame in the measured loss
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,8 @@ def _nobody() -> None:
 class LinkHealth:
     """The one health model that screen, doctor and log share; times are monotonic seconds, None for never.
 
-    told: called after each change of state or reason; the node sets it.
+    loss: share of frames lost, 0..1, and latency_s: of the last frame whose end was seen; both None where the link cannot
+    tell. refused: what was not taken, by reason. told: called after each change of state or reason; the node sets it.
     """
 
     state: Health = Health.DOWN
@@ -82,6 +87,47 @@ class LinkHealth:
         self.state, self.why = state, why
         self.told()
         return True
+
+    def sent(self, size: int, now: float) -> None:
+        """A frame went out; `size` in bytes, everything that the link itself adds and can count included."""
+        self.frames_out, self.bytes_out, self.last_out = self.frames_out + 1, self.bytes_out + size, now
+
+    def got(self, size: int, now: float) -> None:
+        """A frame came in."""
+        self.frames_in, self.bytes_in, self.last_in = self.frames_in + 1, self.bytes_in + size, now
+
+    def refuse(self, why: str) -> None:
+        """Something was not taken; reasons beyond the first few kinds are counted as one."""
+        why = why if why in self.refused or len(self.refused) < REASONS else "other"
+        self.refused[why] = self.refused.get(why, 0) + 1
+
+    def proved(self, lost: float) -> None:
+        """What is known of one more frame: 1 lost, 0 not lost; between for a measured share."""
+        self.loss = lost if self.loss is None else self.loss + EASE * (lost - self.loss)
+
+    def row(self, now: float, budget: Budget) -> dict[str, Any]:
+        """Plain values for status file, doctor and log; times as seconds ago."""
+        return {
+            "state": self.state.value,
+            "why": self.why,
+            "since_s": _ago(self.since, now),
+            "last_in_s": _ago(self.last_in, now),
+            "last_out_s": _ago(self.last_out, now),
+            "bytes_in": self.bytes_in,
+            "bytes_out": self.bytes_out,
+            "frames_in": self.frames_in,
+            "frames_out": self.frames_out,
+            "refused": dict(self.refused),
+            "loss": None if self.loss is None else round(self.loss, 3),
+            "latency_s": None if self.latency_s is None else round(self.latency_s, 3),
+            "budget_bytes": budget.bytes_left,
+            "budget_messages": budget.messages_left,
+            "budget_wait_s": None if budget.wait_s == math.inf else round(budget.wait_s, 1),
+        }
+
+
+def _ago(then: float | None, now: float) -> float | None:
+    return None if then is None else round(max(now - then, 0.0), 1)
 
 
 class Bearer(Protocol):

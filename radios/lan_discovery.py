@@ -7,14 +7,17 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Final
 
 import ifaddr
+from zeroconf import Error as ZeroconfError
 from zeroconf import IPVersion, ServiceStateChange, Zeroconf
 from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZeroconf
 
 TYPE: Final = "_sanduan._tcp.local."
 LOOKUP_MS: Final = 2000
+LOOK_S: Final = 3.0  # how often the machine's addresses are looked at: a laptop walks from network to network
 
 
 def own_addresses() -> list[str]:
@@ -35,22 +38,31 @@ class LanDiscovery:
         self._lookups: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Announce and browse until cancelled; OSError when the machine has no network interface at all."""
-        interfaces = {"interfaces": self._addresses} if self._addresses else {}
-        zeroconf = AsyncZeroconf(ip_version=IPVersion.V4Only, **interfaces)  # type: ignore[arg-type]
+        """Announce and browse until cancelled, anew whenever this machine's addresses change."""
+        while True:
+            addresses = self._addresses or own_addresses()
+            if addresses:
+                with suppress(OSError, ZeroconfError):  # the network went away meanwhile
+                    await self._while_at(addresses)
+            await asyncio.sleep(LOOK_S)
+
+    async def _while_at(self, addresses: list[str]) -> None:
+        """Announce and browse on these addresses for as long as they are this machine's."""
+        zeroconf = AsyncZeroconf(ip_version=IPVersion.V4Only, interfaces=addresses)
         own = AsyncServiceInfo(
             TYPE,
             self._name,
             port=self._port,
             properties={"i": self._tag},
-            parsed_addresses=self._addresses or own_addresses(),
+            parsed_addresses=addresses,
             server=f"{self._name.removesuffix('.' + TYPE)}.local.",
         )
         try:
             await (await zeroconf.async_register_service(own, allow_name_change=True))
             browser = AsyncServiceBrowser(zeroconf.zeroconf, TYPE, handlers=[self._changed])
             try:
-                await asyncio.get_running_loop().create_future()
+                while self._addresses or own_addresses() == addresses:  # noqa: ASYNC110 (nothing tells of a new address)
+                    await asyncio.sleep(LOOK_S)
             finally:
                 await browser.async_cancel()
         finally:

@@ -243,14 +243,15 @@ class MqttBearer:
         try:
             await client.publish(topic, frame, qos=1, timeout=ACK_S)
         except (MqttError, OSError, ValueError) as error:
-            self._count("unacknowledged")
+            self.health.refuse("unacknowledged")
+            self.health.proved(1)
             if client is self._client:
                 self.health.turn(Health.DEGRADED, f"not acknowledged by the broker: {error}", self._mono())
             return
         now = self._mono()
-        self.health.last_out, self.health.latency_s = now, now - started
-        self.health.frames_out += 1
-        self.health.bytes_out += len(frame)
+        self.health.latency_s = now - started
+        self.health.proved(0)
+        self.health.sent(len(frame), now)
         if client is self._client and self.health.state is Health.DEGRADED:
             self.health.turn(Health.UP, "", now)
 
@@ -258,20 +259,15 @@ class MqttBearer:
         """Queue one frame; what does not fit or does not look right is counted and dropped."""
         frame = bytes(payload) if isinstance(payload, bytes | bytearray) else b""
         if not 0 < len(frame) <= self.limits.mtu:
-            return self._count("bad size")
+            return self.health.refuse("bad size")
         now = self._mono()
-        self.health.last_in = now
-        self.health.frames_in += 1
-        self.health.bytes_in += len(frame)
+        self.health.got(len(frame), now)
         peer = topic.rpartition("/")[2] if self._central else "0"
         try:
             self._arrivals.put_nowait(Arrival(frame, peer, now))
         except asyncio.QueueFull:
-            self._count("queue full")
+            self.health.refuse("queue full")
         return None
-
-    def _count(self, why: str) -> None:
-        self.health.refused[why] = self.health.refused.get(why, 0) + 1
 
     def _drop(self) -> None:
         """Forget the connection and what was in flight."""

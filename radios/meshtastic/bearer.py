@@ -102,9 +102,7 @@ class MeshtasticBearer(Listener):
             raise LinkDown(f"{self.name}: {error}") from error
         packet.decoded.portnum, packet.decoded.payload = PortNum.PRIVATE_APP, frame
         await self._transmit(packet)
-        self.health.frames_out += 1
-        self.health.bytes_out += len(frame)
-        self.health.last_out = self.clock.mono()
+        self.health.sent(len(frame), self.clock.mono())
 
     async def post(self, packet: MeshPacket) -> int:
         """Send a standard message (messages.py) for ordinary radios out of the same air; returns its packet id.
@@ -177,23 +175,18 @@ class MeshtasticBearer(Listener):
         try:
             self._inbox.put_nowait(arrival)
         except asyncio.QueueFull:
-            self._refuse("inbox full")
+            self.health.refuse("inbox full")
             return
-        self.health.frames_in += 1
-        self.health.bytes_in += len(arrival.frame)
-        self.health.last_in = arrival.at
+        self.health.got(len(arrival.frame), arrival.at)
 
     def outcome(self, outcome: Outcome) -> None:
         """Count a hint; hold back where the radio would refuse the next frame too."""
         if outcome.reason == Routing.Error.NONE:
             self.hints["implicit" if outcome.by == self.radio.facts.number else "acknowledged"] += 1
             return
-        self._refuse(outcome.word)
+        self.health.refuse(outcome.word)
         if hold := HOLD_S.get(outcome.reason, 0.0):
             self._hold_until, self._why_hold = self.clock.mono() + hold, outcome.word
-
-    def _refuse(self, why: str) -> None:
-        self.health.refused[why] = self.health.refused.get(why, 0) + 1
 
     def turned(self, state: Health, why: str) -> None:
         """Follow the radio; its setting decides the limits."""

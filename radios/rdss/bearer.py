@@ -97,8 +97,7 @@ class RdssBearer:
     async def send(self, frame: bytes, to: str = "") -> None:
         """Have the terminal radiate a frame and wait for its result; LinkDown, LinkBusy or FrameTooLong."""
         await self._transmit(self._card_of(to), binary(frame, self.settings.letters))
-        self.health.frames_out += 1
-        self.health.bytes_out += len(frame)
+        self.health.sent(len(frame), self.clock.mono())
 
     async def post(self, text: str, card: int) -> None:
         """Plain words to an ordinary terminal; FrameTooLong when they do not fit one message."""
@@ -166,7 +165,7 @@ class RdssBearer:
             return
         refusal = Refusal.FAILED if result is None else result.refusal
         why = "no result" if result is None else refusal.value
-        self._refuse(why)
+        self.health.refuse(why)
         if refusal in GONE:
             raise LinkDown(f"{self.name}: {why}")
         stated = 0 if result is None else result.wait_s or 0
@@ -178,9 +177,6 @@ class RdssBearer:
     def _fail_result(self) -> None:
         if self._result is not None and not self._result.done():
             self._result.set_exception(PortError("the terminal went away"))
-
-    def _refuse(self, why: str) -> None:
-        self.health.refused[why] = self.health.refused.get(why, 0) + 1
 
     # ---- the line
 
@@ -240,14 +236,14 @@ class RdssBearer:
     def _message(self, message: Message) -> None:
         """A frame from a known card, or plain words from any."""
         if not message.intact:
-            self._refuse("damaged")
+            self.health.refuse("damaged")
             return
         node = next((node for node, card in self.peers.items() if card == message.sender), None)
         frame = self._frame_of(message.payload, node is not None)
         if frame is None:
             self._heard(Heard(self.name, "text", str(message.sender), {"text": message.payload.text}))
         elif node is None:
-            self._refuse("stranger")
+            self.health.refuse("stranger")
         else:
             self._arrive(Arrival(frame, node, self.clock.mono()))
 
@@ -264,8 +260,6 @@ class RdssBearer:
         try:
             self._inbox.put_nowait(arrival)
         except asyncio.QueueFull:
-            self._refuse("inbox full")
+            self.health.refuse("inbox full")
             return
-        self.health.frames_in += 1
-        self.health.bytes_in += len(arrival.frame)
-        self.health.last_in = arrival.at
+        self.health.got(len(arrival.frame), arrival.at)
