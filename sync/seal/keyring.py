@@ -44,7 +44,7 @@ class Keyring:
             raise SealError("incident, origin or incarnation out of range")
         self.incident, self.origin, self.incarnation = incident, origin, incarnation
         self.suite, self.device = suite, device
-        self.safe_epoch = 0  # blocks of earlier epochs may be forged with keys that a revoked node still holds
+        self._safe_epoch = 0
         self._directory: dict[int, Peer] = dict(directory or {})
         if device is not None:
             self._directory.setdefault(origin, Peer(device.public, Role.MEMBER))
@@ -98,9 +98,23 @@ class Keyring:
             self._ciphers.clear()
             self._pairs.clear()
 
-    def revoke(self, origin: int, last: Mapping[tuple[int, Lane], int]) -> None:
-        """Quarantine what `origin` sent beyond its last trusted numbers, by (incarnation, lane)."""
-        self._revoked[origin] = dict(last)
+    def holds(self, epoch: int, keys: EpochKeys) -> bool:
+        """Whether these keys of an epoch are held already."""
+        return any(held.transit == keys.transit for held in self._epochs.keys.get(epoch, ()))
+
+    @property
+    def revoked(self) -> Mapping[int, Mapping[tuple[int, Lane], int]]:
+        """Revoked origins and their last trusted numbers by (incarnation, lane)."""
+        return self._revoked
+
+    def enforce(self, revoked: Mapping[int, Mapping[tuple[int, Lane], int]], safe_epoch: int) -> None:
+        """Quarantine what revoked origins sent beyond their last trusted numbers, and whatever earlier epochs alone vouch for."""
+        self._revoked, self._safe_epoch = dict(revoked), safe_epoch
+
+    @property
+    def safe_epoch(self) -> int:
+        """The first epoch that no revoked node holds; 0 until its keys have come, since the old ones are all there is."""
+        return self._safe_epoch if self._epochs.keys and self.epoch >= self._safe_epoch else 0
 
     def trusted(self, block_id: BlockId) -> bool:
         """Whether revocation leaves this block believable."""

@@ -1,0 +1,61 @@
+"""What may be done with what came: drawn, acted on, or kept aside. One table decides for every screen and rule."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Final
+
+from sync.events import BY_NAME, KINDS
+from sync.ids import Level
+from sync.records import Event
+
+GUEST_KINDS: Final = frozenset(
+    BY_NAME[name].number
+    for name in ("guest.text", "sos", "receipt", "alarm.ack", "checkin", "rollcall.answer", "message")
+)  # what a stock terminal without keys may do: report and acknowledge, never order
+
+
+class Standing(Enum):
+    """How an event stands here and now."""
+
+    ACTIONABLE = "actionable"  # may be acted on
+    SHOWN = "shown"  # drawn as fact, nothing to act on
+    UNPROVEN = "unproven"  # a command whose author is not proven to be command: shown as such, never acted on
+    EXPIRED = "expired"  # a command past its validity, or one that never had any
+    ASIDE = "aside"  # quarantined: kept, counted, not drawn
+
+    @property
+    def zh(self) -> str:
+        """The word on a Chinese screen."""
+        return _ZH[self]
+
+
+_ZH: Final = {
+    Standing.ACTIONABLE: "可执行",
+    Standing.SHOWN: "有效",
+    Standing.UNPROVEN: "未证实",
+    Standing.EXPIRED: "已过期",
+    Standing.ASIDE: "隔离",
+}
+
+
+def drawn(level: Level) -> bool:
+    """Whether what has this level may be drawn at all; a guest's carries its label, a member's is hollow until ORIGIN."""
+    return level is not Level.QUARANTINE
+
+
+def standing(event: Event, level: Level, age_s: float) -> Standing:
+    """How an event stands; age_s: seconds since its author wrote it, as carried from hop to hop, not by anyone's clock."""
+    kind = KINDS.get(event.kind)
+    if not drawn(level) or (level is Level.GUEST and event.kind not in GUEST_KINDS):
+        return Standing.ASIDE
+    if kind is None or not kind.command:
+        return Standing.SHOWN
+    if level is not Level.COMMAND:
+        return Standing.UNPROVEN
+    if kind.name in STATES:
+        return Standing.ACTIONABLE
+    return Standing.ACTIONABLE if event.valid_s is not None and age_s <= event.valid_s else Standing.EXPIRED
+
+
+STATES: Final = frozenset(("incident", "roster", "revocation"))  # what holds until something newer says otherwise
