@@ -84,7 +84,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Hole:
-    """Numbers of a source that will never come, and why: "replaced" by a thinned block, or "dropped"."""
+    """Numbers of a source that will never come, and why: "replaced" by thinned blocks, or "dropped"; rows: how many fell."""
 
     origin: int
     incarnation: int
@@ -92,3 +92,4 @@ class Hole:
     first: int
     last: int
     reason: str
+    rows: int = 0

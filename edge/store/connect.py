@@ -6,8 +6,9 @@ takes the module that sqlite-utils took.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 if TYPE_CHECKING:
@@ -83,3 +84,11 @@ def open_reader(path: Path) -> Connection:
         except sqlite3.Error as error:
             failure = trouble(error, path) or StoreError(f"{path}: {error}")
     raise failure
+
+
+def fetch(conn: Connection, path: Path, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    """All rows of a query; StoreError when the storage fails."""
+    try:
+        return conn.execute(sql, values).fetchall()
+    except sqlite3.Error as error:
+        raise trouble(error, path) or StoreError(f"{path}: {error}") from error

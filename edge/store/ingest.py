@@ -115,25 +115,28 @@ class Ingest:
         """Store what a device of this node measured; False when the same radio packet is here already."""
         time = item.time
         stream = self._own_stream(tx, place, item)
-        return self.add(tx, place, Entry(
+        entry = Entry(
             stream, time.boot, time.mono_ms, time.wall_ms, int(time.quality), item.values, item.qualities,
             lane, level, (time.boot, time.mono_ms - stream.age_ms(item.values)),
-        ))  # fmt: skip
+        )  # fmt: skip
+        if self.add(tx, entry) is None:
+            return False
+        self.date(tx, place, entry.boot, entry.mono_ms, entry.wall_ms, entry.clock)
+        self.latest(tx, (entry,))
+        return True
 
-    def add(self, tx: Tx, place: Place, entry: Entry) -> bool:
-        """Store one row and its part in the latest state; False when the same radio packet is here already."""
+    def add(self, tx: Tx, entry: Entry) -> int | None:
+        """Store one row; its id, or None when the same radio packet is here already."""
         packet = entry.stream.packet(entry.values)
         if packet is not None and tx.conn.execute(_PACKET, packet).fetchone()[0] > 1:
-            return False
-        row = tx.conn.execute(_OBSERVE, (
+            return None
+        row: int = tx.conn.execute(_OBSERVE, (
             entry.stream.id, entry.boot, entry.mono_ms, entry.wall_ms, entry.clock, compact(entry.values),
             quals_text(entry.qualities), int(entry.lane), entry.stream.vital, entry.block, int(entry.level), entry.received_ms,
         )).fetchone()[0]  # fmt: skip
         if packet is not None:
             tx.conn.execute(_PACKET_ROW, (row, *packet))
-        self.date(tx, place, entry.boot, entry.mono_ms, entry.wall_ms, entry.clock)
-        tx.conn.executemany(_LATEST, list(_latest(entry)))
-        return True
+        return row
 
     def date(self, tx: Tx, place: Place, boot: int, mono_ms: int, wall_ms: int | None, clock: int) -> None:
         """Learn the offset of a boot's clock, once for each better source."""

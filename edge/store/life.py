@@ -1,7 +1,8 @@
 """Which life of the store this is: a number space must never be continued by a copy of the file.
 
-A store that was restored from a copy, cloned to another machine or carried to another file takes a new incarnation. It is
-noticed by the machine's id, the file's inode, and a marker beside the file that must never be ahead of the file.
+A store that was restored from a copy, cloned to another machine, made anew or carried to another file takes a new
+incarnation. It is noticed by the machine's id (where it has one), the file's inode, and a marker beside the file that
+counts its commits and must never be ahead of it.
 """
 
 from __future__ import annotations
@@ -10,10 +11,11 @@ import hashlib
 import json
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from edge.store.connect import Connection, DatabaseError, trouble
 from hardware.errors import StoreError
@@ -31,10 +33,55 @@ class Life:
     boot: int
 
 
+class Marker:
+    """How far the file had come, told beside it: incarnation, boot and commits, written over in place after each commit.
+
+    Not synced: after a power cut it may be behind the file, which is harmless, and is never ahead of it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._life: Life | None = None
+
+    def read(self) -> dict[str, int] | None:
+        """What it says; None when there is none that can be read."""
+        try:
+            told = json.loads(self.path.read_text(encoding="utf-8"))
+            return {name: int(told[name]) for name in ("incarnation", "boot", "commits")}
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def begin(self, life: Life, commits: int) -> None:
+        """Make it anew for an opening, whole or not at all. Raises StoreError."""
+        self._life = life
+        part = self.path.with_name(self.path.name + ".part")
+        try:
+            with part.open("wb") as file:
+                file.write(self._text(life, commits))
+                file.flush()
+                os.fsync(file.fileno())
+            part.replace(self.path)
+        except OSError as error:
+            raise StoreError(f"{self.path}: the store's marker cannot be written ({error.strerror})") from error
+
+    def move(self, commits: int) -> None:
+        """The file has so many commits now; a disk that refuses leaves the marker behind."""
+        if self._life is None:
+            return
+        with suppress(OSError), self.path.open("r+b", buffering=0) as file:
+            file.write(self._text(self._life, commits))
+
+    @staticmethod
+    def _text(life: Life, commits: int) -> bytes:
+        """One length whatever the numbers, so that one write of less than a sector replaces it."""
+        told = {"incarnation": life.incarnation, "boot": life.boot, "commits": commits}
+        return json.dumps(told).encode().ljust(96) + b"\n"
+
+
 def begin(
     conn: Connection,
     path: Path,
-    marker: Path,
+    marker: Marker,
     origin: int,
     machine: Path = MACHINE_ID,
     below: Callable[[int], int] = secrets.randbelow,
@@ -47,15 +94,18 @@ def begin(
         conn.execute("BEGIN IMMEDIATE")
         boot = conn.execute("UPDATE meta SET value = value + 1 WHERE name = 'boot' RETURNING value").fetchone()[0]
         here = _here(path, machine) | {"origin": origin}
-        reason = _stranger(conn, here, marker, boot)
+        marked = marker.read()
+        reason = _stranger(conn, here, marked, boot)
         life = _last(conn, boot)
         if reason or life is None:
-            life = _new(conn, life, reason or "first start", boot, below)
+            last = life.incarnation if life else marked["incarnation"] if marked else None
+            life = _new(conn, last, reason or "first start", boot, below)
         conn.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [*here.items(), ("tainted", None)])
+        commits = _meta(conn)["commits"]
         conn.execute("COMMIT")
     except DatabaseError as error:
         raise trouble(error, path) or StoreError(f"{path}: {error}") from error
-    _mark(marker, life)
+    marker.begin(life, commits)
     return life
 
 
@@ -70,29 +120,28 @@ def _here(path: Path, machine: Path) -> dict[str, str | int]:
     return {"machine": hashlib.sha256(b"sanduan" + identity).hexdigest()[:16], "inode": os.stat(path).st_ino}
 
 
-def _stranger(conn: Connection, here: dict[str, str | int], marker: Path, boot: int) -> str:
+def _meta(conn: Connection) -> dict[str, Any]:
+    return dict(conn.execute("SELECT name, value FROM meta").fetchall())
+
+
+def _stranger(conn: Connection, here: dict[str, str | int], marked: Mapping[str, int] | None, boot: int) -> str:
     """Why this file is not the one that was written last; "" when it is, or is new."""
-    meta = dict(conn.execute("SELECT name, value FROM meta").fetchall())
+    meta = _meta(conn)
     if meta.get("tainted"):
         return str(meta["tainted"])
     if "machine" not in meta:
-        return ""
+        return "the file before it is gone" if marked else ""
     if meta["origin"] != here["origin"]:
         return "enrolled as another node"
     if meta["machine"] != here["machine"]:
         return "cloned to another machine"
+    if marked is None:
+        return "its marker is missing"
     if meta["inode"] != here["inode"]:
         return "restored from a copy"
-    try:
-        marked = json.loads(marker.read_text(encoding="utf-8"))
-        behind = int(marked["boot"]) >= boot or marked["incarnation"] != _last_number(conn)
-    except (OSError, ValueError, KeyError, TypeError):
-        return "its marker is missing"
+    last = conn.execute("SELECT incarnation FROM life ORDER BY id DESC").fetchone()[0]
+    behind = marked["boot"] >= boot or marked["commits"] > meta["commits"] or marked["incarnation"] != last
     return "older than its marker" if behind else ""
-
-
-def _last_number(conn: Connection) -> int:
-    return int(conn.execute("SELECT incarnation FROM life ORDER BY id DESC").fetchone()[0])
 
 
 def _last(conn: Connection, boot: int) -> Life | None:
@@ -100,29 +149,16 @@ def _last(conn: Connection, boot: int) -> Life | None:
     return None if row is None else Life(row[0], row[1], row[2], boot)
 
 
-def _new(conn: Connection, last: Life | None, reason: str, boot: int, below: Callable[[int], int]) -> Life:
+def _new(conn: Connection, last: int | None, reason: str, boot: int, below: Callable[[int], int]) -> Life:
     """A fresh incarnation whose low 4 bits, which are all that headers carry, differ from its predecessor's."""
     used = {number for (number,) in conn.execute("SELECT incarnation FROM life")}
     while True:
         incarnation = below(1 << 16)
-        if incarnation not in used and (last is None or (incarnation ^ last.incarnation) & 15):
+        if incarnation not in used and (last is None or (incarnation ^ last) & 15):
             break
-    life = Life(incarnation, last.incarnation if last else None, reason, boot)
+    life = Life(incarnation, last, reason, boot)
     conn.execute(
         "INSERT INTO life (incarnation, predecessor, reason, boot) VALUES (?, ?, ?, ?)",
         (life.incarnation, life.predecessor, life.reason, life.boot),
     )
     return life
-
-
-def _mark(marker: Path, life: Life) -> None:
-    """Write the marker whole or not at all, after the file itself is durable."""
-    part = marker.with_name(marker.name + ".part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            json.dump({"incarnation": life.incarnation, "boot": life.boot}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(marker)
-    except OSError as error:
-        raise StoreError(f"{marker}: the store's marker cannot be written ({error.strerror})") from error

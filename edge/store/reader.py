@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from edge.store.connect import DatabaseError, open_reader, trouble
+from edge.store.connect import fetch, open_reader
 from edge.store.migrate import readable
 from edge.store.rows import EVENT_COLUMNS, event_of, row_of, spans_of
 from edge.store.status import beside, read_status
@@ -196,10 +196,7 @@ class Reader:
         return {"observation": self._rows("SELECT coalesce(max(id), 0) FROM observation")[0][0], **counts}
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        try:
-            return self._conn.execute(sql, values).fetchall()
-        except DatabaseError as error:
-            raise trouble(error, self.path) or StoreError(f"{self.path}: {error}") from error
+        return fetch(self._conn, self.path, sql, values)
 
     def _refresh(self) -> None:
         """Learn the present boot and what is known of earlier boots' clocks."""

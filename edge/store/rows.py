@@ -16,9 +16,12 @@ _BYTES: Final = "base64"
 EVENT_COLUMNS: Final = "origin, incarnation, number, kind, actor, lamport, boot, mono_ms, wall_ms, clock, body, parents, recipients, valid_s"
 
 
+_ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
+
+
 def compact(value: object) -> str:
     """JSON without blanks, other scripts left readable."""
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+    return _ENCODER.encode(value)
 
 
 def quals_text(qualities: Iterable[int]) -> str | None:

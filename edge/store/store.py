@@ -89,7 +89,9 @@ class Store:
         writer = Writer(path, ballast, threaded=threaded)
         try:
             migrate(writer.db, path)
-            now = life.begin(writer.db.conn, path, path.with_name(path.name + ".life"), origin, machine, below)
+            marker = life.Marker(path.with_name(path.name + ".life"))
+            now = life.begin(writer.db.conn, path, marker, origin, machine, below)
+            writer.committed = marker.move
         except StoreError:
             writer.close()
             raise

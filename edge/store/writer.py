@@ -12,6 +12,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -78,6 +79,7 @@ class Writer:
         self.lost_rows = 0  # given up because the ring was full; nothing of it was ever acknowledged
         self.commits = 0
         self.relieve: Callable[[Tx], None] | None = None  # retention's way to make room on a full disk
+        self.committed: Callable[[int], None] = lambda count: None  # told how many commits the file has had
         self._ballast = ballast
         self._ring_rows = ring_rows
         self._conn = open_writer(path)
@@ -136,8 +138,7 @@ class Writer:
             self._thread.join()
             return
         self._inline()
-        self._conn.close()
-        self._abandon()
+        self._shut()
 
     def _overflow(self) -> list[_Job]:
         """Take the oldest jobs out while the ring is over its bound; urgent ones only when nothing else is left."""
@@ -161,8 +162,14 @@ class Writer:
             while group := self._collect():
                 self._attempt(group)
         finally:
-            self._conn.close()
-            self._abandon()
+            self._shut()
+
+    def _shut(self) -> None:
+        """Close the file whole: without a write-ahead log beside it, even while readers hold it open."""
+        with suppress(DatabaseError):
+            self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        self._conn.close()
+        self._abandon()
 
     def _collect(self) -> list[_Job]:
         """Wait for the next group; empty when closing and nothing is left."""
@@ -219,6 +226,7 @@ class Writer:
         """Tell everyone that a group is durable."""
         self._doubt = None
         self.commits += 1
+        self.committed(group.token)
         for call in group.calls:
             call()
         for job, result in group.results:

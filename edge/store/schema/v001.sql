@@ -155,7 +155,7 @@ CREATE INDEX event_kind_order ON event (kind, lamport, origin, number);
 -- One id means one byte string for ever. held: whether its bytes are still in payload; the row stays as the fact that it
 -- was had. state: own, unpacked, pending (waits to be unpacked), kept (not for rows and events), unreadable, sealed (not
 -- for this node), conflict. first_row, last_row: span of its observations' ids.
--- age_ms: its age when it came; at_boot, at_ms: when it came, on this store's own monotonic clock.
+-- age_ms: its age when it came; at_boot, at_ms: when it came (of an own block: its oldest row), on this store's own clock.
 CREATE TABLE block (
     id INTEGER PRIMARY KEY,
     origin INTEGER NOT NULL,
@@ -227,6 +227,7 @@ CREATE TABLE quarantine (
 
 -- Numbers that will never come, why (replaced, dropped) and how many rows they held; block: the block that says so.
 CREATE TABLE hole (
+    id INTEGER PRIMARY KEY,
     origin INTEGER NOT NULL,
     incarnation INTEGER NOT NULL,
     lane INTEGER NOT NULL,
@@ -235,8 +236,8 @@ CREATE TABLE hole (
     reason TEXT NOT NULL,
     rows INTEGER NOT NULL,
     block INTEGER,
-    PRIMARY KEY (origin, incarnation, lane, first)
-) STRICT, WITHOUT ROWID;
+    UNIQUE (origin, incarnation, lane, first)
+) STRICT;
 
 -- For people: names, units, real values and local times.
 CREATE VIEW v_observations AS

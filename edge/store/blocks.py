@@ -1,0 +1,122 @@
+"""Blocks in the tables: put in, set aside, raised in level, their bytes forgotten. Everything inside a writer's transaction."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any, Final
+
+from edge.store.writer import Tx
+from sync.ids import BlockId, Level
+from sync.log import Incoming
+
+ID: Final = "origin = ? AND incarnation = ? AND lane = ? AND number = ?"
+_BLOCK: Final = (
+    "INSERT INTO block (origin, incarnation, lane, number, state, held, content, level, size, hash, rows, first_row, last_row, "
+    "via, age_ms, at_boot, at_ms) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
+)
+_SET_ASIDE: Final = "INSERT INTO quarantine (origin, incarnation, lane, number, hash, why, via, bytes, received_ms) "
+QUARANTINE_MAX: Final = 1000
+Span = tuple[int | None, int | None]
+
+
+def digest(block: bytes) -> bytes:
+    """16 bytes that tell one byte string from another."""
+    return hashlib.sha256(block).digest()[:16]
+
+
+def insert(
+    tx: Tx,
+    block_id: BlockId,
+    block: bytes,
+    state: str,
+    content: int | None,
+    level: Level,
+    at: tuple[int, int],
+    *,
+    rows: int = 0,
+    span: Span = (None, None),
+    via: str = "",
+    age_ms: int = 0,
+) -> int:
+    """Store a new block with its bytes; its row id."""
+    values = (*block_id, state, content, int(level), len(block), digest(block), rows, *span, via, age_ms, *at)
+    row: int = tx.conn.execute(_BLOCK, values).fetchone()[0]
+    tx.conn.execute("INSERT INTO payload VALUES (?, ?)", (row, block))
+    return row
+
+
+def set_aside(tx: Tx, came: Incoming, mark: bytes, known: tuple[int, bytes, str] | None, wall_ms: int | None) -> bool:
+    """Quarantine what came and what was `known` (row id, hash, state) under its id; its rows are no longer facts.
+
+    An own block stays in use. False when this was set aside before.
+    """
+    why = "same id, other bytes" if known else "a number of this store that it never gave out"
+    fresh = tx.conn.execute(
+        f"{_SET_ASIDE} SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM quarantine) < ? ON CONFLICT DO NOTHING",
+        (*came.id, mark, why, came.via, came.block, wall_ms, QUARANTINE_MAX),
+    ).rowcount
+    if known is not None and known[2] not in ("own", "conflict"):
+        _retire(tx, known[0], came.id, why, wall_ms)
+    return fresh > 0
+
+
+def _retire(tx: Tx, row: int, block_id: BlockId, why: str, wall_ms: int | None) -> None:
+    tx.conn.execute(
+        f"{_SET_ASIDE} SELECT b.origin, b.incarnation, b.lane, b.number, b.hash, ?, b.via, p.bytes, ? FROM block b "
+        "JOIN payload p ON p.block = b.id WHERE b.id = ? ON CONFLICT DO NOTHING",
+        (why, wall_ms, row),
+    )
+    tx.conn.execute("DELETE FROM unpacking WHERE block = ?", (row,))
+    drop_bytes(tx, block_id)
+    found = tx.conn.execute(
+        "UPDATE block SET state = 'conflict', level = 0 WHERE id = ? RETURNING id, first_row, last_row", (row,)
+    ).fetchone()
+    _relevel(tx, found, Level.QUARANTINE)
+    tx.conn.execute(
+        "DELETE FROM latest WHERE subject IN (SELECT s.subject FROM observation o JOIN stream s ON s.id = o.stream "
+        "WHERE o.id BETWEEN ? AND ? AND o.block = ?)",
+        (*found[1:], row),
+    )
+
+
+def prove(tx: Tx, block_id: BlockId, level: Level) -> None:
+    """Raise a block and what it brought to `level`; never lowers, never lifts a block out of quarantine."""
+    found = tx.conn.execute(
+        f"UPDATE block SET level = ? WHERE {ID} AND level < ? AND state != 'conflict' RETURNING id, first_row, last_row",
+        (int(level), *block_id, int(level)),
+    ).fetchone()
+    if found is not None:
+        _relevel(tx, found, level)
+
+
+def _relevel(tx: Tx, block: tuple[int, int | None, int | None], level: Level) -> None:
+    """What a block brought stands at its level."""
+    row, first, last = block
+    tx.conn.execute("UPDATE event SET level = ? WHERE block = ?", (int(level), row))
+    tx.conn.execute(
+        "UPDATE observation SET level = ? WHERE id BETWEEN ? AND ? AND block = ?", (int(level), first, last, row)
+    )
+
+
+def drop_bytes(tx: Tx, block_id: BlockId) -> int:
+    """Forget a block's bytes, not the fact that it was had; how many they were."""
+    found: Any = tx.conn.execute(
+        f"UPDATE block SET held = 0 WHERE {ID} AND held RETURNING id, size", block_id
+    ).fetchone()
+    if found is None:
+        return 0
+    tx.conn.execute("DELETE FROM payload WHERE block = ?", (found[0],))
+    return int(found[1])
+
+
+def make_room(tx: Tx, picture: BlockId) -> bool:
+    """Forget the older pictures of a source; False when the one here is newer."""
+    here = tx.conn.execute(
+        "SELECT id, number FROM block WHERE origin = ? AND incarnation = ? AND lane = ?", picture.source
+    ).fetchall()
+    if any(number > picture.number for _, number in here):
+        return False
+    for row, _ in here:
+        tx.conn.execute("DELETE FROM payload WHERE block = ?", (row,))
+        tx.conn.execute("DELETE FROM block WHERE id = ?", (row,))
+    return True

@@ -1,0 +1,334 @@
+"""The store as replication sees it (sync.log.Log): sealed blocks in and out, durable before anyone hears of them.
+
+One thread uses a StoreLog; its writes go through the store's writer and wait for the commit.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge.store import blocks, life
+from edge.store.blocks import ID
+from edge.store.connect import fetch, open_reader
+from edge.store.cutting import Cutter, Draft
+from edge.store.index import Index
+from edge.store.ingest import take
+from edge.store.rows import spans_text
+from edge.store.store import Fresh, Store
+from edge.store.unpacking import Outcome, Parcel, Record, apply, decode
+from edge.store.writer import Tx
+from hardware.errors import DecodeError
+from sync.events import BY_NAME, key
+from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
+from sync.log import Incoming, Pending, Verdict
+from sync.ranges import Ranges
+from sync.records import Anchor, Value
+from sync.seal.contract import Sealer
+
+log = logging.getLogger(__name__)
+
+ROW_BYTES: Final = 6  # what a waiting row or event is guessed to weigh, sealed
+AT_ONCE: Final = (Lane.FLASH, Lane.COMMAND)
+HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
+
+_OLDEST: Final = (
+    "SELECT boot, mono_ms FROM observation WHERE block IS NULL AND lane = ? AND vital = 0 ORDER BY id LIMIT 1",
+    "SELECT boot, mono_ms FROM observation WHERE block IS NULL AND lane = ? AND vital = 1 ORDER BY id LIMIT 1",
+    "SELECT boot, mono_ms FROM event WHERE block IS NULL AND lane = ? ORDER BY id LIMIT 1",
+)
+
+
+_SENT: Final = (
+    f"INSERT INTO ledger SELECT id, ?, 1, ?, ?, ? FROM block WHERE {ID} ON CONFLICT DO UPDATE SET times = times + 1, "
+    "bytes = bytes + excluded.bytes, at_boot = excluded.at_boot, at_ms = excluded.at_ms"
+)
+
+
+class _Moved(LookupError):
+    """What was drafted is no longer waiting: retention thinned it in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A block from outside with what its body decoded to; at_once: whether its records go into the tables with it."""
+
+    block: Incoming
+    hash: bytes
+    state: str
+    content: int | None
+    records: Sequence[Record] | None
+    at_once: bool
+
+
+class StoreLog:
+    """Implements Log over a Store with a node's Sealer; `anchor` is the incident's fixed point.
+
+    alarm: why nothing more may be sealed in this life ("" normally): another copy of the store uses its numbers. The next
+    opening of the store begins a new life.
+    """
+
+    def __init__(self, store: Store, sealer: Sealer, anchor: Anchor | None = None) -> None:
+        self.origin, self.incarnation = store.place
+        self.alarm = ""
+        self.index: Index
+        self._store, self._sealer, self._anchor = store, sealer, anchor
+        self._conn = open_reader(store.path)
+        self._cutter = Cutter(self._conn, store.place, anchor)
+        self.index = Index(self._conn)
+        self._declare()
+
+    def close(self) -> None:
+        """Let the reading connection go; the store stays open."""
+        self._conn.close()
+
+    def have(self) -> Mapping[Source, Ranges]:
+        """Numbers durably committed here (holes included), pictures left out."""
+        return self.index.have
+
+    def held(self, source: Source) -> Ranges:
+        """Numbers whose bytes are still here."""
+        return self.index.held.get(source) or Ranges()
+
+    def read(self, block_id: BlockId) -> bytes | None:
+        """The block's bytes, or None."""
+        found = self._rows(f"SELECT bytes FROM payload WHERE block = (SELECT id FROM block WHERE {ID})", block_id)
+        return found[0][0] if found else None
+
+    def pending(self, lane: Lane) -> Pending:
+        """What waits to be sealed; ages of rows from an earlier boot without a wall clock count from this boot's start."""
+        rows = self._store.waiting[lane]
+        if rows <= 0:
+            return Pending(0, 0, 0.0)
+        now = self._store.clock.stamp()
+        oldest = [row for sql in _OLDEST for row in self._rows(sql, (int(lane),))]
+        ages = [now.mono_ms - (ms if boot == now.boot else 0) for boot, ms in oldest]
+        return Pending(rows, rows * ROW_BYTES, max(0, *ages) / 1000 if ages else 0.0)
+
+    def cut(self, lane: Lane, budget: int, at_most: int = 1) -> Sequence[BlockId]:
+        """Seal what waits, oldest first; a single item larger than `budget` makes a block of its own all the same."""
+        ids: list[BlockId] = []
+        while len(ids) < at_most and not self.alarm:
+            draft = self._cutter.next(lane, budget - self._sealer.overhead(lane, KeyClass.FIELD))
+            if draft is None:
+                break
+            try:
+                ids.append(self._seal(lane, draft))
+            except _Moved:
+                continue
+        return ids
+
+    def put(
+        self, lane: Lane, content: Content, body: bytes, key_class: KeyClass = KeyClass.FIELD, to: int | None = None
+    ) -> BlockId:
+        """Seal a body made elsewhere (signature, hash list, picture, end list, trust) as a block of this node; durable."""
+        return self._seal(lane, Draft(content, body, key_class, "", (), None), to)
+
+    def commit(self, incoming: Sequence[Incoming]) -> Sequence[Verdict]:
+        """Store blocks from outside in one transaction; idempotent. Flash and command are unpacked with it."""
+        opened = [self._open(block) for block in incoming]
+
+        def run(tx: Tx) -> tuple[list[Verdict], list[Outcome]]:
+            outcomes: list[Outcome] = []
+            return [self._commit(tx, item, outcomes) for item in opened], outcomes
+
+        verdicts, outcomes = self._store.writer.submit(run, urgent=True, rows=max(1, len(incoming))).result()
+        for block, verdict in zip(incoming, verdicts):
+            if verdict in HAD:
+                self.index.add(block.id)
+            elif verdict is Verdict.CONFLICT:
+                self.index.forget([block.id])
+                self._check_own(block.id)
+        self._tell(outcomes, came=sum(verdict in HAD for verdict in verdicts))
+        return verdicts
+
+    def unpack(self, limit: int = 16) -> int:
+        """Turn up to `limit` committed bodies into rows and events; how many blocks were worked off, 0 when none waits."""
+        found = self._rows(
+            "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.level, b.at_boot, b.at_ms - b.age_ms, u.body "
+            "FROM unpacking u JOIN block b ON b.id = u.block ORDER BY u.block LIMIT ?",
+            (limit,),
+        )
+        if not found:
+            return 0
+        now, parcels = self._store.clock.stamp(), []
+        for row, origin, incarnation, lane, number, level, boot, sealed_ms, body in found:
+            block_id = BlockId(origin, incarnation, Lane(lane), number)
+            records, state = self._decode(block_id, body)
+            parcels.append((Parcel(block_id, row, Level(level), records, (boot, sealed_ms), now), state))
+
+        def run(tx: Tx) -> list[Outcome]:
+            outcomes = []
+            for parcel, state in parcels:
+                outcomes.append(self._apply(tx, parcel))
+                tx.conn.execute("DELETE FROM unpacking WHERE block = ?", (parcel.row,))
+                tx.conn.execute("UPDATE block SET state = ? WHERE id = ? AND state = 'pending'", (state, parcel.row))
+            return outcomes
+
+        self._tell(self._store.writer.submit(run, rows=len(found)).result())
+        return len(found)
+
+    def prove(self, ids: Iterable[BlockId], level: Level) -> None:
+        """A signature covers these blocks: raise them and what they brought to `level`."""
+        todo = tuple(ids)
+
+        def run(tx: Tx) -> None:
+            for block_id in todo:
+                blocks.prove(tx, block_id, level)
+
+        self._store.writer.submit(run, urgent=True).result()
+
+    def end_of(self, node: int) -> Mapping[Source, Ranges]:
+        """What a node is known to have committed."""
+        return self.index.have if node == self.origin else self.index.ends.get(node, {})
+
+    def merge_end(self, node: int, ends: Mapping[Source, Ranges]) -> None:
+        """Union a node's end list in, durably. A node that has numbers of ours which we never gave out has met our copy."""
+        if node == self.origin or not (news := self.index.news(node, ends)):
+            return
+        for lane in Lane:
+            source = Source(self.origin, self.incarnation, lane)
+            if source in news and news[source].top > self.index.have.get(source, Ranges()).top:
+                self._taint(f"node {node} has numbers of this store that it never gave out")
+        rows = [(node, *source, spans_text(numbers)) for source, numbers in news.items()]
+        self._store.writer.submit(
+            lambda tx: tx.conn.executemany("INSERT OR REPLACE INTO end_list VALUES (?, ?, ?, ?, ?)", rows).rowcount,
+            urgent=True,
+        ).result()
+        self.index.ends.setdefault(node, {}).update(news)
+
+    def sent(self, bearer: str, ids: Mapping[BlockId, int]) -> None:
+        """Note for people that so many bytes of blocks went out by a bearer; not waited for."""
+        now = self._store.clock.stamp()
+        rows = [(bearer, size, now.boot, now.mono_ms, *block_id) for block_id, size in ids.items()]
+        self._store.writer.submit(lambda tx: tx.conn.executemany(_SENT, rows).rowcount, rows=max(1, len(rows)))
+
+    def purge(self, ids: Iterable[BlockId]) -> int:
+        """Forget the bytes of blocks; the fact that they were had stays. Returns the bytes freed."""
+        todo = tuple(ids)
+        freed = self._store.writer.submit(lambda tx: sum(blocks.drop_bytes(tx, block_id) for block_id in todo)).result()
+        self.index.forget(todo)
+        return freed
+
+    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+        return fetch(self._conn, self._store.path, sql, values)
+
+    def _seal(self, lane: Lane, draft: Draft, to: int | None = None) -> BlockId:
+        now = self._store.clock.stamp()
+        oldest = draft.oldest or (now.boot, now.mono_ms)
+
+        def run(tx: Tx) -> BlockId:
+            block_id = BlockId(*self._store.place, lane, take(tx, self.incarnation, f"block{int(lane)}"))
+            block = self._sealer.seal(block_id, draft.key_class, bytes((draft.content,)) + draft.body, to)
+            span = (min(draft.items), max(draft.items)) if draft.table == "observation" else (None, None)
+            row = blocks.insert(
+                tx, block_id, block, "own", draft.content, Level.ORIGIN, oldest, rows=draft.rows, span=span
+            )
+            self._mark(tx, draft, row)
+            tx.after(lambda: self._store.grown(lane, -draft.waited, Fresh()))
+            return block_id
+
+        block_id = self._store.writer.submit(run, urgent=True).result()
+        self.index.add(block_id)
+        return block_id
+
+    def _mark(self, tx: Tx, draft: Draft, row: int) -> None:
+        """The items travel in this block now; _Moved when one of them is no longer there or waiting."""
+        if not draft.items:
+            return
+        marked = tx.conn.executemany(
+            f"UPDATE {draft.table} SET block = ? WHERE id = ? AND block IS NULL", [(row, item) for item in draft.items]
+        )
+        if marked.rowcount != len(draft.items):
+            raise _Moved(draft.table)
+
+    def _open(self, block: Incoming) -> _Opened:
+        """Decode what goes into the tables at once, and decide the block's state."""
+        mark, content = blocks.digest(block.block), block.body[0] if block.body else None
+        if block.body is None:
+            return _Opened(block, mark, "sealed", None, None, False)
+        if block.id.lane not in AT_ONCE:
+            kept = block.id.lane is Lane.PICTURE
+            return _Opened(block, mark, "kept" if kept else "pending", content, None, False)
+        records, state = self._decode(block.id, block.body)
+        return _Opened(block, mark, state, content, records, True)
+
+    def _decode(self, block_id: BlockId, body: bytes) -> tuple[Sequence[Record] | None, str]:
+        try:
+            records = decode(block_id, body, self._anchor)
+        except DecodeError as error:
+            log.warning("block %s cannot be read (%s): set aside", block_id, error)
+            return None, "unreadable"
+        return records, "kept" if records is None else "unpacked"
+
+    def _commit(self, tx: Tx, item: _Opened, outcomes: list[Outcome]) -> Verdict:
+        block = item.block
+        now = self._store.clock.stamp()
+        known = tx.conn.execute(f"SELECT id, hash, state FROM block WHERE {ID}", block.id).fetchone()
+        if known is not None and known[1] == item.hash:
+            return Verdict.DUPLICATE
+        if known is not None or (block.id.origin, block.id.incarnation) == self._store.place:
+            if blocks.set_aside(tx, block, item.hash, known, now.wall_ms):
+                tx.after(lambda: log.warning("block %s came with other bytes by %s: set aside", block.id, block.via))
+            return Verdict.CONFLICT
+        if block.id.lane is Lane.PICTURE and not blocks.make_room(tx, block.id):
+            return Verdict.DUPLICATE
+        age_ms = int(block.age_s * 1000)
+        row = blocks.insert(
+            tx, block.id, block.block, item.state, item.content, block.level, (now.boot, now.mono_ms), via=block.via, age_ms=age_ms
+        )  # fmt: skip
+        if item.state == "pending":
+            tx.conn.execute("INSERT INTO unpacking VALUES (?, ?)", (row, block.body))
+        elif item.at_once:
+            parcel = Parcel(block.id, row, block.level, item.records, (now.boot, now.mono_ms - age_ms), now)
+            outcomes.append(self._apply(tx, parcel))
+        return _VERDICTS.get(item.state, Verdict.NEW)
+
+    def _apply(self, tx: Tx, parcel: Parcel) -> Outcome:
+        outcome = apply(tx, self._store.ingest, parcel)
+        tx.conn.execute(
+            "UPDATE block SET rows = ?, first_row = ?, last_row = ? WHERE id = ?",
+            (outcome.rows, *(outcome.span or (None, None)), parcel.row),
+        )
+        return outcome
+
+    def _check_own(self, block_id: BlockId) -> None:
+        if (block_id.origin, block_id.incarnation) == self._store.place:
+            self._taint(f"another copy of this store sealed {block_id}")
+
+    def _taint(self, reason: str) -> None:
+        if not self.alarm:
+            log.error("%s: nothing more is sealed until the store is opened anew", reason)
+            self.alarm = reason
+            self._store.writer.submit(lambda tx: life.taint(tx.conn, reason), urgent=True).result()
+
+    def _tell(self, outcomes: Iterable[Outcome], came: int = 0) -> None:
+        fresh = Fresh(blocks=came)
+        for outcome in outcomes:
+            fresh.rows += outcome.rows - len(outcome.events)
+            fresh.events += outcome.events
+            self.index.fill((hole.origin, hole.incarnation, hole.lane, hole.first, hole.last) for hole in outcome.holes)
+        self._store.grown(Lane.HISTORY, 0, fresh)
+
+    def _declare(self) -> None:
+        """Once in a life that follows another: say which one, in the command lane."""
+        now = self._store.life
+        said = self._rows("SELECT value FROM meta WHERE name = 'declared'")
+        if now.predecessor is None or (said and said[0][0] == now.incarnation):
+            return
+        body: dict[int, Value] = {
+            key("node", "state"): "new life",
+            key("node", "text"): f"{now.reason}; predecessor {now.predecessor:04x}",
+            key("node", "boot"): now.boot,
+        }
+        self._store.write_event(BY_NAME["node"].number, "", body).result()
+        self._store.writer.submit(
+            lambda tx: (
+                tx.conn.execute("INSERT OR REPLACE INTO meta VALUES ('declared', ?)", (now.incarnation,)).rowcount
+            )
+        ).result()
+
+
+_VERDICTS: Final = {"sealed": Verdict.SEALED, "unreadable": Verdict.UNREADABLE}

@@ -1,0 +1,392 @@
+"""StoreLog over real files: cutting, committing, conflicts, end lists, unpacking, new lives."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from edge.store.log import StoreLog
+from edge.store.reader import Reader
+from edge.store.store import Store
+from hardware.clock import ManualClock, Stamp
+from hardware.kinds import Quality
+from hardware.observation import PROFILE_NAMED, Observation
+from sync.events import BY_NAME
+from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
+from sync.log import Incoming, Log, Verdict
+from sync.ranges import Ranges
+from sync.seal.contract import NotForUs, Role
+from sync.seal.demo import demo_keyring
+
+ROLES = {1: Role.COMMAND, 2: Role.MEMBER, 3: Role.MEMBER, 9: Role.RELAY}
+CENTRAL, VEHICLE, OTHER = 1, 2, 3
+FIX, BODY = PROFILE_NAMED["gauge"], PROFILE_NAMED["wearable"]
+
+
+class Node:
+    """A store with its log and a clock set by hand."""
+
+    def __init__(self, folder: Path, origin: int, name: str = "") -> None:
+        self.path = folder / f"{name or origin}.db"
+        machine = folder / "machine-id"
+        self.store = Store.open(self.path, origin, clock=self.clock_of, ballast=0, machine=machine)
+        self.ring = demo_keyring(b"log", ROLES, origin, self.store.life.incarnation)
+        self.log = StoreLog(self.store, self.ring)
+
+    def clock_of(self, boot: int) -> ManualClock:
+        self.clock = ManualClock(1000.0, 1_790_000_000_000, boot)
+        return self.clock
+
+    def write(self, count: int, subject: str = "G1", private: bool = False, first: int = 0) -> None:
+        profile = BODY if private else FIX
+        for index in range(first, first + count):
+            self.clock.advance(1.0)
+            values = tuple(1000 + 7919 * index * index % 997 + column for column in range(len(profile.columns)))
+            self.store.write([Observation(subject, f"dev/{subject}", profile, self.clock.stamp(), values)])
+
+    def event(self, text: str, kind: str = "message") -> None:
+        self.store.write_event(BY_NAME[kind].number, "P01", {0: text}).result()
+
+    def flush(self) -> None:
+        """Wait for everything written so far."""
+        self.store.writer.submit(lambda tx: None).result()
+
+    def give(self, ids: list[BlockId], to: Node) -> list[Verdict]:
+        return list(to.log.commit([self.incoming(block_id, to) for block_id in ids]))
+
+    def incoming(self, block_id: BlockId, to: Node, age_s: float = 2.0) -> Incoming:
+        block = self.log.read(block_id)
+        assert block is not None
+        try:
+            opened = to.ring.open(block, block_id.incarnation)
+        except NotForUs:
+            return Incoming(block_id, block, None, Level.MEMBER, age_s, "lan")
+        return Incoming(block_id, block, opened.body, opened.level, age_s, "lan")
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        self.flush()
+        reader = Reader(self.path, self.store.origin)
+        try:
+            return reader._rows(sql)
+        finally:
+            reader.close()
+
+    def close(self) -> None:
+        self.log.close()
+        self.store.close()
+
+
+@pytest.fixture
+def nodes(tmp_path: Path) -> Iterator[dict[int, Node]]:
+    opened = {origin: Node(tmp_path, origin) for origin in (CENTRAL, VEHICLE, OTHER)}
+    yield opened
+    for node in opened.values():
+        node.close()
+
+
+def cut_all(node: Node, lane: Lane, budget: int = 2000) -> list[BlockId]:
+    ids: list[BlockId] = []
+    while more := node.log.cut(lane, budget, 4):
+        ids += more
+    return ids
+
+
+def test_it_is_a_log(nodes: dict[int, Node]) -> None:
+    log: Log = nodes[VEHICLE].log
+    assert (log.origin, log.incarnation) == (VEHICLE, nodes[VEHICLE].store.life.incarnation)
+
+
+def test_descriptors_travel_before_the_rows_and_nothing_is_left(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.write(300)
+    vehicle.write(300, "P07", private=True)
+    vehicle.flush()
+    assert vehicle.log.pending(Lane.HISTORY).rows == 600
+    assert 599 <= vehicle.log.pending(Lane.HISTORY).oldest_s <= 600
+    ids = cut_all(vehicle, Lane.HISTORY)
+    assert [block_id.number for block_id in ids] == list(range(len(ids)))
+    assert vehicle.log.pending(Lane.HISTORY).rows == 0
+    contents = [row[0] for row in vehicle.rows("SELECT content FROM block ORDER BY number")]
+    assert contents[0] == Content.STREAMS
+    assert set(contents) == {Content.STREAMS, Content.ROWS}
+    assert all(len(vehicle.log.read(block_id) or b"") <= 2000 for block_id in ids)
+    assert set(vehicle.give(ids, central)) == {Verdict.NEW}
+    while central.log.unpack(3):
+        pass
+    sql = (
+        "SELECT s.subject, s.source, o.boot, o.mono_ms, o.wall_ms, o.clock, o.vals, o.quals FROM observation o "
+        "JOIN stream s ON s.id = o.stream ORDER BY s.subject, o.mono_ms"
+    )
+    assert central.rows(sql) == vehicle.rows(sql)
+    assert len(central.rows(sql)) == 600
+    assert central.log.have() == vehicle.log.have()
+
+
+def test_vital_signs_travel_under_the_vital_key_only(nodes: dict[int, Node]) -> None:
+    vehicle, other = nodes[VEHICLE], nodes[OTHER]
+    vehicle.write(5)
+    vehicle.write(5, "P07", private=True)
+    vehicle.flush()
+    ids = cut_all(vehicle, Lane.HISTORY)
+    classes = {(vehicle.log.read(block_id) or b"")[0] >> 1 & 3 for block_id in ids}
+    assert classes == {KeyClass.FIELD, KeyClass.VITAL}
+    blocks = [vehicle.log.read(block_id) or b"" for block_id in ids]
+    came = [
+        vehicle.incoming(block_id, other)
+        if block[0] >> 1 & 3 == KeyClass.FIELD
+        else Incoming(block_id, block, None, Level.MEMBER, 0, "lan")
+        for block_id, block in zip(ids, blocks)
+    ]
+    verdicts = other.log.commit(came)
+    assert verdicts.count(Verdict.SEALED) == sum(block[0] >> 1 & 3 == KeyClass.VITAL for block in blocks) > 0
+    other.log.unpack(100)
+    assert other.rows("SELECT DISTINCT subject FROM stream WHERE subject = 'G1'") == [("G1",)]
+    assert other.rows("SELECT count(*) FROM observation") == [(5,)]
+
+
+def test_events_go_first_in_first_out_by_lane(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    for number in range(40):
+        vehicle.event(f"第{number}条消息 {'x' * (number % 7)}")
+    vehicle.event("help", "sos")
+    flash, command = cut_all(vehicle, Lane.FLASH, 300), cut_all(vehicle, Lane.COMMAND, 200)
+    assert len(flash) == 1
+    assert len(command) > 3
+    vehicle.give([*flash, *command], central)
+    texts = [row[0] for row in central.rows("SELECT body FROM event WHERE kind = 1 ORDER BY id")]
+    assert texts == [row[0] for row in vehicle.rows("SELECT body FROM event WHERE kind = 1 ORDER BY number")]
+    assert central.rows("SELECT kind, level FROM event WHERE lane = 0") == [(6, Level.ORIGIN)]
+
+
+def test_one_item_larger_than_the_budget_still_travels(nodes: dict[int, Node]) -> None:
+    vehicle = nodes[VEHICLE]
+    vehicle.event("".join(chr(0x4E00 + index * 37 % 20000) for index in range(400)))
+    vehicle.event("short")
+    ids = cut_all(vehicle, Lane.COMMAND, 150)
+    assert len(ids) == 2
+    assert len(vehicle.log.read(ids[0]) or b"") > 150
+
+
+def test_committing_twice_changes_nothing(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.event("once")
+    ids = cut_all(vehicle, Lane.COMMAND)
+    assert vehicle.give(ids, central) == [Verdict.NEW]
+    assert vehicle.give(ids * 2, central) == [Verdict.DUPLICATE] * 2
+    assert central.rows("SELECT count(*) FROM event") == [(1,)]
+
+
+def test_same_id_with_other_bytes_sets_both_aside(nodes: dict[int, Node], tmp_path: Path) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.event("true or false")
+    [block_id] = cut_all(vehicle, Lane.COMMAND)
+    good = vehicle.incoming(block_id, central)
+    forged = vehicle.ring.seal(block_id, KeyClass.FIELD, b"\x02other")
+    central.log.commit([good])
+    conflict = Incoming(block_id, forged, b"\x02other", Level.MEMBER, 0, "radio")
+    assert list(central.log.commit([conflict])) == [Verdict.CONFLICT]
+    assert list(central.log.commit([conflict])) == [Verdict.CONFLICT]
+    assert central.rows("SELECT count(*) FROM quarantine") == [(2,)]
+    assert central.rows("SELECT level FROM event") == [(Level.QUARANTINE,)]
+    assert central.log.read(block_id) is None
+    assert not central.log.held(block_id.source)
+    assert block_id.number in central.log.have()[block_id.source]
+
+
+def test_a_body_that_cannot_be_read_goes_aside_and_the_lane_moves_on(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    for lane in (Lane.COMMAND, Lane.HISTORY):
+        bad = vehicle.log.put(lane, Content.EVENTS, b"\xff\xff\xff")
+        vehicle.event("after")
+        vehicle.write(1)
+        vehicle.flush()
+        verdicts = vehicle.give([bad, *cut_all(vehicle, lane)], central)
+        assert verdicts[0] is (Verdict.UNREADABLE if lane is Lane.COMMAND else Verdict.NEW)
+        central.log.unpack(10)
+    assert central.rows("SELECT count(*) FROM block WHERE state = 'unreadable'") == [(2,)]
+    assert central.rows("SELECT count(*) FROM event") == [(1,)]
+    assert central.rows("SELECT count(*) FROM observation") == [(2,)]
+
+
+def test_what_is_committed_survives_reopening(nodes: dict[int, Node], tmp_path: Path) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.write(50)
+    vehicle.event("x")
+    ids = cut_all(vehicle, Lane.HISTORY, 120)
+    vehicle.give([*cut_all(vehicle, Lane.COMMAND), *ids], central)
+    end = {ids[0].source: Ranges([(0, 0), (2, len(ids) - 1)])}
+    vehicle.log.merge_end(CENTRAL, end)
+    have, waiting = central.log.have(), dict(vehicle.store.waiting)
+    central.close()
+    vehicle.close()
+    nodes[CENTRAL], nodes[VEHICLE] = Node(tmp_path, CENTRAL), Node(tmp_path, VEHICLE)
+    assert nodes[CENTRAL].log.have() == have
+    assert nodes[VEHICLE].log.end_of(CENTRAL) == end
+    assert nodes[VEHICLE].store.waiting == waiting
+    assert nodes[VEHICLE].store.life.predecessor is None
+    assert nodes[CENTRAL].log.unpack(100) > 0
+    assert nodes[CENTRAL].rows("SELECT count(*) FROM observation") == [(50,)]
+
+
+def test_end_lists_only_grow(nodes: dict[int, Node]) -> None:
+    vehicle = nodes[VEHICLE]
+    source = Source(7, 77, Lane.HISTORY)
+    vehicle.log.merge_end(CENTRAL, {source: Ranges([(0, 5)])})
+    vehicle.log.merge_end(CENTRAL, {source: Ranges([(3, 9)]), Source(7, 77, Lane.PICTURE): Ranges([(0, 3)])})
+    vehicle.log.merge_end(CENTRAL, {source: Ranges([(2, 2)])})
+    assert vehicle.log.end_of(CENTRAL) == {source: Ranges([(0, 9)])}
+
+
+def test_purging_forgets_bytes_and_not_the_fact(nodes: dict[int, Node]) -> None:
+    vehicle = nodes[VEHICLE]
+    vehicle.write(30)
+    vehicle.flush()
+    ids = cut_all(vehicle, Lane.HISTORY, 120)
+    size = sum(len(vehicle.log.read(block_id) or b"") for block_id in ids[:2])
+    assert vehicle.log.purge(ids[:2]) == size
+    assert vehicle.log.purge(ids[:2]) == 0
+    assert [vehicle.log.read(block_id) is None for block_id in ids[:3]] == [True, True, False]
+    assert ids[0].number in vehicle.log.have()[ids[0].source]
+    assert ids[0].number not in vehicle.log.held(ids[0].source)
+
+
+def test_only_the_newest_picture_is_kept_and_none_is_listed(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    ids = [vehicle.log.put(Lane.PICTURE, Content.PICTURE, bytes((number,)) * 9) for number in range(3)]
+    assert vehicle.give([ids[1]], central) == [Verdict.NEW]
+    assert vehicle.give([ids[0]], central) == [Verdict.DUPLICATE]
+    assert vehicle.give([ids[2]], central) == [Verdict.NEW]
+    assert central.log.read(ids[1]) is None
+    assert central.log.read(ids[2]) is not None
+    assert not any(source.lane is Lane.PICTURE for source in [*central.log.have(), *vehicle.log.have()])
+
+
+def test_a_restored_copy_begins_a_new_life_and_gives_its_rows_once(nodes: dict[int, Node], tmp_path: Path) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.write(40)
+    vehicle.event("before")
+    vehicle.store.close()
+    shutil.copy(vehicle.path, tmp_path / "backup")
+    vehicle.log.close()
+    vehicle = nodes[VEHICLE] = Node(tmp_path, VEHICLE)
+    old = vehicle.log.incarnation
+    vehicle.give([*cut_all(vehicle, Lane.COMMAND), *cut_all(vehicle, Lane.HISTORY)], central)
+    vehicle.close()
+    vehicle.path.unlink()
+    shutil.copy(tmp_path / "backup", vehicle.path)
+    vehicle = nodes[VEHICLE] = Node(tmp_path, VEHICLE)
+    assert vehicle.store.life.predecessor == old
+    assert vehicle.log.incarnation != old
+    vehicle.write(10, first=40)
+    vehicle.flush()
+    vehicle.give([*cut_all(vehicle, Lane.COMMAND), *cut_all(vehicle, Lane.HISTORY)], central)
+    central.log.unpack(100)
+    assert central.rows("SELECT count(*), count(DISTINCT vals) FROM observation") == [(50, 50)]
+    texts = [row[0] for row in central.rows("SELECT body FROM event ORDER BY id")]
+    assert len(texts) == 2
+    assert f"predecessor {old:04x}" in str(texts[1])
+
+
+def test_a_peer_that_knows_numbers_we_never_gave_out_ends_this_life(nodes: dict[int, Node], tmp_path: Path) -> None:
+    vehicle = nodes[VEHICLE]
+    vehicle.event("mine")
+    source = Source(VEHICLE, vehicle.log.incarnation, Lane.COMMAND)
+    vehicle.log.merge_end(CENTRAL, {source: Ranges([(0, 3)])})
+    assert "never gave out" in vehicle.log.alarm
+    assert vehicle.log.cut(Lane.COMMAND, 1000) == []
+    vehicle.close()
+    nodes[VEHICLE] = Node(tmp_path, VEHICLE)
+    assert nodes[VEHICLE].store.life.predecessor == source.incarnation
+    assert len(cut_all(nodes[VEHICLE], Lane.COMMAND)) == 1
+
+
+def test_a_foreign_block_under_our_own_id_is_set_aside(nodes: dict[int, Node]) -> None:
+    vehicle = nodes[VEHICLE]
+    block_id = BlockId(VEHICLE, vehicle.log.incarnation, Lane.HISTORY, 5)
+    block = vehicle.ring.seal(block_id, KeyClass.FIELD, b"\x01x")
+    assert list(vehicle.log.commit([Incoming(block_id, block, b"\x01x", Level.MEMBER, 0, "lan")])) == [Verdict.CONFLICT]
+    assert "another copy" in vehicle.log.alarm
+
+
+def test_a_packet_heard_by_two_vehicles_is_one_observation(nodes: dict[int, Node]) -> None:
+    mesh = PROFILE_NAMED["mesh.position"]
+    for origin, signal in ((VEHICLE, -80), (OTHER, -95)):
+        node = nodes[origin]
+        values = (313000000, 1043000000, 5000, 9, 424242, signal, -250, 1, 0)
+        item = Observation("R1", f"mesh{origin}/!a1b2c3d4", mesh, node.clock.stamp(), values)
+        assert [node.store.write([item]).result() for _ in range(2)] == [1, 0]
+        node.give(cut_all(node, Lane.HISTORY), nodes[CENTRAL])
+    nodes[CENTRAL].log.unpack(10)
+    assert nodes[CENTRAL].rows("SELECT count(*) FROM observation") == [(1,)]
+    assert nodes[CENTRAL].rows("SELECT heard FROM radio_packet") == [(2,)]
+
+
+def test_rows_before_their_descriptor_enter_the_latest_state_with_it(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.write(3)
+    vehicle.flush()
+    ids = cut_all(vehicle, Lane.HISTORY)
+    vehicle.give(ids[1:], central)
+    central.log.unpack(10)
+    assert central.rows("SELECT count(*) FROM latest") == [(0,)]
+    vehicle.give(ids[:1], central)
+    central.log.unpack(10)
+    assert central.rows("SELECT subject, value FROM latest WHERE kind = 32") == [("G1", 1000 + 7919 * 4 % 997)]
+
+
+def test_age_of_remote_values_counts_their_journey(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.clock._offset_ms = None
+    vehicle.write(1)
+    vehicle.flush()
+    central.log.commit([vehicle.incoming(block_id, central, age_s=90.0) for block_id in cut_all(vehicle, Lane.HISTORY)])
+    central.log.unpack(10)
+    reader = Reader(central.path, CENTRAL, clock=lambda boot: central.clock)
+    central.clock.advance(5.0)
+    assert reader.snapshot().latest["G1"][32].age_s == pytest.approx(95.0)
+    reader.close()
+
+
+def test_a_signature_that_comes_later_raises_the_level(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.write(3)
+    vehicle.flush()
+    ids = cut_all(vehicle, Lane.HISTORY)
+    vehicle.give(ids, central)
+    central.log.unpack(10)
+    assert central.rows("SELECT DISTINCT level FROM observation") == [(Level.MEMBER,)]
+    central.log.prove(ids, Level.ORIGIN)
+    assert central.rows("SELECT DISTINCT level FROM observation") == [(Level.ORIGIN,)]
+
+
+def test_events_of_people_keep_every_field(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    first = vehicle.store.write_event(
+        2, "P01", {0: "撤", 2: [1, "a", b"\x00\xff", None, True]}, to=[3], valid_s=60
+    ).result()
+    second = vehicle.store.write_event(
+        3, "P02", {1: 2}, parents=[first.id], time=Stamp(vehicle.clock.boot, 5, None, vehicle.clock.stamp().quality)
+    ).result()
+    vehicle.give(cut_all(vehicle, Lane.COMMAND), central)
+    reader = Reader(central.path, CENTRAL)
+    assert [line.event for line in reader.events("ORDER BY e.id")] == [first, second]
+    reader.close()
+    assert central.store.write_event(1, "", {}).result().lamport == second.lamport + 1
+
+
+def test_quality_survives(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    values, marks = (5, None, None, 7), (Quality.SUSPECT, Quality.OVER_RANGE, Quality.BAD, Quality.GOOD)
+    vehicle.store.write([Observation("G1", "dev", FIX, vehicle.clock.stamp(), values, marks)]).result()
+    vehicle.give(cut_all(vehicle, Lane.HISTORY), central)
+    central.log.unpack(1)
+    central.log.unpack(1)
+    assert central.rows("SELECT vals, quals FROM observation") == [("[5,null,null,7]", "[1,6,2,0]")]
+    assert central.rows("SELECT kind, value, quality FROM latest ORDER BY kind") == [
+        (32, 5, 1),
+        (35, None, 6),
+        (96, 7, 0),
+    ]
