@@ -41,6 +41,7 @@ class Config:
     incident: Options
     keys: Options
     broker: Options
+    sticks: Options
     screen: Options
     log: Options
     devices: tuple[Named, ...] = ()
@@ -56,7 +57,8 @@ class Config:
 
 
 Reader = Callable[[Key, Any, Path], Any]
-PORT_FORM = re.compile(r"usb:[0-9a-fA-F]{4}:[0-9a-fA-F]{4}([:@]\S+)?|(replay|sim|pty):\S.*|/dev/\S+|COM\d+")
+PORT_FORM = re.compile(r"usb:[0-9a-fA-F]{4}:[0-9a-fA-F]{4}([:@]\S+)?|(replay|sim):\S.*|tcp://\S+:\d+|/\S+|COM\d+")
+REPLAY: Final = "replay:"
 NAME_FORM = re.compile(r"[\w.!-]{1,32}")
 
 
@@ -89,6 +91,10 @@ def _words(value: Any) -> bool:
     return isinstance(value, dict) and all(isinstance(word, str) and word for word in value.values())
 
 
+def _cards(value: Any) -> bool:
+    return isinstance(value, dict) and bool(value) and all(key.isdecimal() and _whole(card) and card > 0 for key, card in value.items())  # fmt: skip
+
+
 @dataclass(frozen=True, slots=True)
 class Form:
     """How a value must look: the test, and what an operator is told when it fails."""
@@ -111,13 +117,25 @@ FORMS: Final[dict[str, Form]] = {
     "driver": Form(_text, "a driver (驱动): "),
     "port": Form(
         lambda v: v == "" or (_text(v) and bool(PORT_FORM.fullmatch(v))),
-        "usb:VID:PID:SERIAL, usb:VID:PID@LOCATION, /dev/…, COMn, replay:FILE or sim:NAME (串口)",
+        "usb:VID:PID:SERIAL, usb:VID:PID@LOCATION, /dev/…, COMn, tcp://HOST:PORT, replay:FILE or sim:NAME (串口)",
     ),
     "listen": Form(lambda v: _text(v) and _address(v) is not None, "host:port (地址:端口)"),
     "brokers": Form(
         lambda v: isinstance(v, list) and bool(v) and all(_text(url) and _url(url) for url in v),
         'a list such as ["mqtt://10.0.0.1:1883", "mqtts://broker.example"]',
     ),
+    "peers": Form(
+        lambda v: isinstance(v, list) and all(_text(each) and _address(each) is not None for each in v),
+        'a list such as ["10.0.0.7:5440"]',
+    ),
+    "nodes": Form(
+        lambda v: isinstance(v, list) and all(_whole(each) and 0 < each < 1 << 14 for each in v),
+        "a list of roster indexes (名册编号) such as [1, 2]",
+    ),
+    "paths": Form(
+        lambda v: isinstance(v, list) and all(map(_text, v)), 'a list of folders (文件夹) such as ["/media"]'
+    ),
+    "cards": Form(_cards, "a table roster index = card number (卡号) such as {2 = 151951}"),
     "users": Form(_words, 'a table such as {v1 = "secret"}'),
 }
 
@@ -231,6 +249,10 @@ class _Check:
                 return key.default
         if key.form == "path" and value:
             return str((self.file.parent / str(value)).resolve())
+        if key.form == "paths" and value is not None:
+            return [str((self.file.parent / each).resolve()) for each in value]
+        if key.form == "port" and str(value).startswith(REPLAY):
+            return REPLAY + str((self.file.parent / str(value).removeprefix(REPLAY)).resolve())
         return value
 
 
@@ -256,12 +278,17 @@ def _across(check: _Check, config: Config) -> None:
                 device.options["port"],
                 "exactly one of port and host (port 与 host 二选一)",
             )
+    radios = [device.name for device in config.devices if device.kind == "meshtastic"]
     for bearer in config.bearers:
         if bearer.kind == "mqtt" and bool(bearer.options["cert_file"]) != bool(bearer.options["key_file"]):
             check.wrong(
                 f"bearers.{bearer.name}.cert_file", bearer.options["cert_file"], "cert_file and key_file together"
             )
-    if config.station["role"] == "agent" and "broker" in config.given:
+        if bearer.kind == "meshtastic" and bearer.options["device"] not in radios:
+            check.wrong(
+                f"bearers.{bearer.name}.device", bearer.options["device"], near(bearer.options["device"], radios)
+            )
+    if config.station["role"] != "central" and "broker" in config.given:
         check.wrong("broker", "[broker]", "only central embeds a broker (仅 central 内置代理)")
 
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-Value: TypeAlias = "str | int | float | bool | list[str] | dict[str, str] | None"
+Value: TypeAlias = "str | int | float | bool | list[str] | list[int] | dict[str, str] | None"
 REQUIRED: Final = "(required)"
-ROLES: Final = ("agent", "central")
+ROLES: Final = ("agent", "unit", "relay", "central")
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +47,13 @@ class Section:
     variants: Mapping[str, tuple[Key, ...]] | None = None
 
 
-PORT = Key("port", "port", REQUIRED, "串口:usb:VID:PID:序列号、usb:VID:PID@位置、/dev/serial/by-id/…、replay:文件 或 sim:名",
-           "usb:VID:PID:SERIAL, usb:VID:PID@LOCATION, /dev/serial/by-id/…, replay:FILE or sim:NAME")  # fmt: skip
+PORT = Key("port", "port", REQUIRED, "串口:usb:VID:PID:序列号、usb:VID:PID@位置、/dev/serial/by-id/…、tcp://主机:端口、replay:文件 或 sim:名",
+           "usb:VID:PID:SERIAL, usb:VID:PID@LOCATION, /dev/serial/by-id/…, tcp://HOST:PORT, replay:FILE or sim:NAME")  # fmt: skip
 HOST = Key("host", "str", "127.0.0.1", "主机", "host name or address")
 SUBJECT = Key("subject", "name", "", "读数属于谁(默认本站)", "whom the readings are about (default: this station)")
 PACE = Key("pace", "float", 1.0, "回放速度,0 为最快", "replay speed, 0 for as fast as possible", lo=0, hi=1000)
+CLOCK = Key("sets_clock", "bool", True, "是否用它的时间校正本站时钟(回放录音时为否)",
+            "whether its time sets the station's clock; false for recordings of other days")  # fmt: skip
 
 
 def _baud(default: int) -> Key:
@@ -63,12 +65,22 @@ def _tcp(default: int) -> Key:
 
 
 DRIVER_KEYS: Final[dict[str, tuple[Key, ...]]] = {
-    "nmea.gnss": (PORT, _baud(9600), SUBJECT, PACE),
-    "gpsd": (HOST, _tcp(2947), SUBJECT),
+    "nmea.gnss": (PORT, _baud(9600), SUBJECT, PACE, CLOCK),
+    "gpsd": (HOST, _tcp(2947), SUBJECT, CLOCK),
     "meshtastic": (
         Key("port", "port", "", "串口(与 host 二选一)", "serial port; either this or host"),
         Key("host", "str", "", "电台的网络地址", "network address of the radio; either this or port"),
         _tcp(4403),
+    ),
+    "sim": (
+        Key(
+            "port",
+            "port",
+            REQUIRED,
+            "sim:wearable、sim:gas4、sim:gauge 等",
+            "sim:wearable, sim:gas4, sim:gauge and so on",
+        ),
+        SUBJECT,
     ),
 }
 
@@ -96,6 +108,26 @@ BEARER_KEYS: Final[dict[str, tuple[Key, ...]]] = {
         Key("key_file", "path", "", "TLS 客户端私钥", "TLS client key"),
         Key("keepalive_s", "int", 60, "心跳间隔(秒)", "keep-alive interval", lo=5, hi=3600),
     ),
+    "lan": (
+        Key("listen", "listen", "0.0.0.0:5440", "监听地址", "where this node listens"),
+        Key("peers", "peers", [], "已知对端,主机:端口", "known peers, host:port"),
+        Key("discover", "bool", True, "是否用 zeroconf 找对端", "whether to find peers by zeroconf"),
+    ),
+    "rdss": (
+        PORT,
+        Key("baud", "int", 0, "波特率,0 为逐个尝试", "serial speed; 0 tries the usual ones", lo=0, hi=3_000_000),
+        Key("cards", "cards", REQUIRED, "对端:名册编号 = 北斗卡号,第一个为默认收件方",
+            "peers: roster index = card number; the first is who is meant by default"),
+        Key("gnss", "bool", True, "终端的定位语句是否作为设备", "whether the terminal's own positions are a device"),
+        SUBJECT,
+    ),
+    "meshtastic": (
+        Key("device", "name", REQUIRED, "[devices] 里哪台电台", "which radio of [devices] carries it"),
+        Key("share", "float", 0.25, "每小时空中时间占比", "share of each hour's air", lo=0.01, hi=1.0),
+        Key("channel", "int", 0, "电台信道序号", "channel index on the radio", lo=0, hi=7),
+        Key("mtu", "int", 200, "每帧最大字节", "largest frame, bytes", lo=60, hi=231),
+        Key("antenna_dbi", "int", 0, "天线增益 (dBi)", "antenna gain, dBi", lo=-10, hi=30),
+    ),
 }  # fmt: skip
 
 SECTIONS: Final = (
@@ -111,9 +143,11 @@ SECTIONS: Final = (
         Key("lat", "float", REQUIRED, "事件参考点纬度", "reference point, latitude", lo=-90, hi=90),
         Key("lon", "float", REQUIRED, "事件参考点经度", "reference point, longitude", lo=-180, hi=180),
         Key("start", "time", REQUIRED, "事件开始时刻(ISO 8601)", "start of the incident, ISO 8601 with offset"),
+        Key("central", "nodes", [], "各中心的名册编号:它们收到才算送达;空则任一节点",
+            "roster indexes of the centres: what they have is delivered; any other node's when empty"),
     ), "事件", "the incident; the same on every node"),
     Section("keys", (
-        Key("file", "path", REQUIRED, "密钥文件(sanduan keys 生成)", "key file of the incident, the same on every node"),
+        Key("file", "path", REQUIRED, "本节点的密钥文件(sanduan keys 生成)", "this node's key file, made by sanduan keys"),
     ), "密钥", "keys"),
     Section("devices", (
         Key("driver", "driver", REQUIRED, "驱动", "driver"),
@@ -135,6 +169,10 @@ SECTIONS: Final = (
         Key("role", "str", "", "职责", "role"),
         Key("device", "str", "", "其电台,如 !a1b2c3d4", "the radio they carry, such as !a1b2c3d4"),
     ), "人员,以代号为名", "people by short id", many=True),
+    Section("sticks", (
+        Key("watch", "paths", None, "在哪些文件夹里找有标记的存储盘;空则为系统挂载处",
+            "folders in which marked sticks appear; where the system mounts them when left out"),
+    ), "存储盘", "carried media"),
     Section("screen", (
         Key("lang", "word", "auto", "语言", "language", allowed=("auto", "zh", "en")),
     ), "屏幕", "the screen"),

@@ -206,6 +206,19 @@ async def on_thread(work: Callable[[], Awaitable[None]], name: str) -> None:
         raise
 
 
+async def first(*works: Coroutine[Any, Any, None]) -> None:
+    """Run several coroutines until one of them ends; end the others, then raise what the first one raised."""
+    tasks = [asyncio.ensure_future(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()
+
+
 def run(main: Coroutine[Any, Any, int]) -> int:
     """asyncio.run on a loop that every library here can work with (on Windows the selector loop, for MQTT)."""
     factory = asyncio.SelectorEventLoop if sys.platform == "win32" else None

@@ -1,0 +1,87 @@
+"""From a bearer's section of the configuration to the bearer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from edge import config as configuration
+from edge.config import Named, Options
+from hardware.clock import Clock
+from radios.bearer import Bearer
+from sync.seal.keyring import Keyring
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """Where a bearer works. shared: radios that devices and bearers have in common, by name; data: the node's folder;
+    hear: gets the sentences of a positioning receiver that shares the bearer's line."""
+
+    node: int
+    central: bool
+    clock: Clock
+    keyring: Keyring
+    data: Path
+    shared: Mapping[str, Any]
+    hear: Mapping[str, Callable[[bytes], None]]
+
+
+def mqtt(name: str, options: Options, site: Site) -> Bearer:
+    """Brokers tried in order."""
+    from radios.mqtt import Broker, MqttBearer, password
+
+    secret = password(options["password_file"])
+    entry = (options["username"], secret, options["ca_file"], options["cert_file"], options["key_file"])
+    brokers = [Broker(*where, *entry) for where in configuration.brokers(options["brokers"])]
+    return MqttBearer(
+        name, brokers, site.keyring.incident, site.node, site.clock.mono, site.central, options["keepalive_s"]
+    )
+
+
+def lan(name: str, options: Options, site: Site) -> Bearer:
+    """Direct peers, listed and found."""
+    from radios.lan import LanBearer
+    from radios.mqtt import tag
+
+    host, port = configuration.listen(options["listen"])
+
+    async def find(own_port: int, found: Callable[[str], None]) -> None:
+        from radios.lan_discovery import LanDiscovery
+
+        await LanDiscovery(str(site.node), tag(site.keyring.incident), own_port, found).run()
+
+    looks = find if options["discover"] else None
+    return LanBearer(site.clock, site.keyring.prove, name, host, port, options["peers"], looks)
+
+
+def meshtastic(name: str, options: Options, site: Site) -> Bearer:
+    """The private port of a radio of [devices]."""
+    from radios.meshtastic.bearer import MeshtasticBearer, Policy
+
+    policy = Policy(options["mtu"], options["share"], options["channel"], antenna_dbi=options["antenna_dbi"])
+    return MeshtasticBearer(name, site.shared[f"radio {options['device']}"], site.clock, policy)
+
+
+def rdss(name: str, options: Options, site: Site) -> Bearer:
+    """A BeiDou short-message terminal; it remembers its last send beside the store."""
+    from radios.rdss.bearer import RdssBearer
+
+    file = site.data / f"{name}.slots"
+    return RdssBearer(
+        name, options["port"], site.clock, options["cards"], baud=options["baud"], file=file, nmea=site.hear[name]
+    )
+
+
+MAKERS: Final[dict[str, Callable[[str, Options, Site], Bearer]]] = {
+    "mqtt": mqtt,
+    "lan": lan,
+    "meshtastic": meshtastic,
+    "rdss": rdss,
+}
+
+
+def bearer(named: Named, site: Site) -> Bearer:
+    """The bearer of a checked section; ConfigError when a file it names cannot be used."""
+    return MAKERS[named.kind](named.name, named.options, site)
