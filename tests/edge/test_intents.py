@@ -20,6 +20,7 @@ from edge.store.reader import Reader
 from edge.store.store import Store
 from edge.supervisor import Supervisor, Task
 from hardware.clock import SystemClock
+from hardware.driver import Health
 from hardware.errors import DecodeError, LinkDown, PortBusy
 from sync.events import BY_NAME, key
 from sync.ids import Level
@@ -48,7 +49,7 @@ async def agent(
     supervisor = Supervisor(SystemClock())
     supervisor.add(Task("intents", "service", service.run))
     running = asyncio.create_task(supervisor.run())
-    while not intents._answered(service.path):
+    while supervisor.rows[0].state is not Health.UP:
         await asyncio.sleep(0.01)
 
     async def call(act: str, **fields: Any) -> Any:
@@ -213,7 +214,6 @@ async def test_hostile_callers_do_not_stop_others(tmp_path: Path) -> None:
 async def test_calls_are_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intents, "CALL_S", 0.3)
     async with agent(tmp_path) as (store, call):
-        await asyncio.sleep(0.1)  # until the calls that only looked are gone
         held = [socket.socket(socket.AF_UNIX) for _ in range(CALLS)]
         for caller in held:
             caller.connect(str(intents.beside(store.path)))
