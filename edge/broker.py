@@ -10,6 +10,7 @@ import asyncio
 import hmac
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -24,6 +25,7 @@ from hardware.errors import DecodeError, PortBusy
 CONNECTIONS: Final = 1000
 SESSION_S: Final = 600  # what waits for a client that is away is kept no longer
 HELLO_S: Final = 10.0
+STOP_S: Final = 2.0
 PACKET: Final = 1 << 17
 CONNECT: Final = 0x10
 MQTT_3_1_1: Final = 4
@@ -120,10 +122,11 @@ class EmbeddedBroker:
         finally:
             self.ready.clear()
             server.close()
-            await broker.shutdown()
             for client in list(self._clients):
                 client.cancel()
             await asyncio.gather(*self._clients, return_exceptions=True)
+            with suppress(TimeoutError):  # it may wait for a client that left in mid-message
+                await asyncio.wait_for(broker.shutdown(), STOP_S)
 
     async def _serve(self, broker: Broker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its first byte to its last."""

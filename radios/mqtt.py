@@ -32,6 +32,7 @@ MTU: Final = 65_000
 ARRIVALS: Final = 256
 IN_FLIGHT: Final = 16
 IN_FLIGHT_BYTES: Final = 1 << 20
+FULL_S: Final = 0.05  # a full flight is looked at again so soon
 CONNECT_S: Final = 8.0
 ACK_S: Final = 20.0
 SESSION_S: Final = 86_400
@@ -180,7 +181,7 @@ class MqttBearer:
         if client is None:
             raise LinkDown(self.health.why)
         if not self.budget().messages_left:
-            raise LinkBusy("the broker has not acknowledged what it got", 0.2)
+            raise LinkBusy("the broker has not acknowledged what it got", FULL_S)
         task = asyncio.create_task(self._publish(client, self.topic(to), frame))
         self._flying[task] = len(frame)
         task.add_done_callback(lambda done: self._flying.pop(done, None))
@@ -193,7 +194,7 @@ class MqttBearer:
         """What may be put on the connection now."""
         room = IN_FLIGHT_BYTES - sum(self._flying.values())
         messages = IN_FLIGHT - len(self._flying) if room >= self.limits.mtu and self._client else 0
-        return Budget(max(room, 0) if messages else 0, max(messages, 0), 0.0 if messages > 0 else 0.2)
+        return Budget(max(room, 0) if messages else 0, max(messages, 0), 0.0 if messages > 0 else FULL_S)
 
     async def _session(self, broker: Broker) -> str:
         """One connection from start to end; the reason why it ended."""
