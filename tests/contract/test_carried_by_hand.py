@@ -59,9 +59,9 @@ def test_longer_than_its_limit_is_the_callers_fault(carry: Carry, tmp_path: Path
                 carry(bytes(size), tmp_path, bytes)
 
 
-@each
+@pytest.mark.parametrize("carry", [stick, letter])
 def test_damaged_it_is_whole_or_refused(carry: Carry, tmp_path: Path) -> None:
-    """Any end cut off, any byte altered (a printed code repairs that itself): whole, or DecodeError says that it is not."""
+    """Any end cut off, any byte altered: whole, or DecodeError says that it is not. (A printed code repairs itself.)"""
     chance = random.Random(4)
     block = chance.randbytes(40)
 
@@ -73,7 +73,7 @@ def test_damaged_it_is_whole_or_refused(carry: Carry, tmp_path: Path) -> None:
         return data[: chance.randrange(len(data))]
 
     refused = 0
-    for harm in [cut] * 100 + [altered] * 100 * (carry is not code):
+    for harm in [cut, altered] * 100:
         try:
             assert carry(block, tmp_path, harm) == block
         except DecodeError:
