@@ -48,6 +48,7 @@ class Config:
     wearables: tuple[Named, ...] = ()
     bearers: tuple[Named, ...] = ()
     people: tuple[Named, ...] = ()
+    nodes: tuple[Named, ...] = ()
     given: frozenset[str] = field(default=frozenset())
 
     @property

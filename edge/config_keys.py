@@ -169,6 +169,10 @@ SECTIONS: Final = (
         Key("role", "str", "", "职责", "role"),
         Key("device", "str", "", "其电台,如 !a1b2c3d4", "the radio they carry, such as !a1b2c3d4"),
     ), "人员,以代号为名", "people by short id", many=True),
+    Section("nodes", (
+        Key("node", "int", REQUIRED, "名册编号", "roster index", lo=1, hi=16383),
+        Key("name", "str", "", "给人看的名称,如 省中心", "name for people, such as Province"),
+    ), "其他节点,以代号为名:屏幕上写出名称而不是编号", "other nodes by short name, so that screens name them", many=True),
     Section("sticks", (
         Key("watch", "paths", None, "在哪些文件夹里找有标记的存储盘;空则为系统挂载处",
             "folders in which marked sticks appear; where the system mounts them when left out"),
