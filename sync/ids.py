@@ -1,6 +1,6 @@
 """Identity on the wire: lanes, block ids, the block's clear header, integers of variable length.
 
-Header (docs/wire/block.md): byte 0 = suite (bits 7..6) | lane (5..3) | key class (2..1) | 0; byte 1 = key epoch mod 16
+Header (docs/wire/seal.md): byte 0 = suite (bits 7..6) | lane (5..3) | key class (2..1) | 0; byte 1 = key epoch mod 16
 (high nibble) | incarnation mod 16 (low nibble); then origin and number as varints. 4 bytes usually, 7 at most in practice.
 """
 
@@ -25,11 +25,13 @@ class Lane(IntEnum):
 
 
 class KeyClass(IntEnum):
-    """Whose key opens a block: every member's, the roles that may see vital signs, or one addressee's pairwise key."""
+    """Whose key opens a block: every member's, the roles that may see vital signs, one addressee's pairwise key, or the
+    trust key, which every node of the incident holds for ever, relays included; what travels under it is always signed."""
 
     FIELD = 0
     VITAL = 1
     PAIR = 2
+    TRUST = 3
 
 
 class Level(IntEnum):
@@ -106,7 +108,7 @@ class Header:
         if len(data) < 4:
             raise DecodeError("block header cut short")
         lane, key_class = data[0] >> 3 & 7, data[0] >> 1 & 3
-        if data[0] & 1 or lane > Lane.BULK or key_class > KeyClass.PAIR:
+        if data[0] & 1 or lane > Lane.BULK:
             raise DecodeError("block header: reserved bits set")
         origin, at = read_varint(data, 2, limit=1 << 14)
         number, at = read_varint(data, at, limit=1 << 42)

@@ -56,7 +56,7 @@ class Sealer(Protocol):
         """Header, ciphertext and tag. The nonce comes from the id: never call twice with one id and different bodies.
 
         Flash and command blocks carry their origin's signature inside, unless pairwise (whose key proves the origin) or
-        `signed` is false; then sync.trust.proofs makes the signature a small block of its own.
+        `signed` is false; then sync.trust.proofs makes the signature a small block of its own. Trust blocks always do.
         """
 
     def overhead(self, lane: Lane, key_class: KeyClass, signed: bool = True) -> int:
@@ -77,14 +77,16 @@ class Sealer(Protocol):
     def learn(self, origin: int, incarnation: int) -> None:
         """Remember an incarnation heard of; harmless when false, since opening still decides."""
 
-    def mac(self, frame: bytes) -> bytes:
-        """Hop MAC of 4 bytes under the transit key."""
+    def mac(self, frame: bytes, trust: bool = False) -> bytes:
+        """Hop MAC of 4 bytes under the transit key; `trust`: under the lasting key that also nodes hold which missed a
+        re-keying, for frames of nothing but fragments of trust blocks (KeyClass.TRUST)."""
 
     def check(self, frame: bytes) -> bytes:
         """The frame without its trailing hop MAC; SealError when no transit key of a live epoch fits."""
 
     def check_late(self, frame: bytes) -> bytes:
-        """As `check`, for epochs that a revocation ended: use nothing of such a frame but fragments of blocks."""
+        """As `check`, for the lasting trust key and epochs that a revocation ended: use nothing of such a frame but fragments
+        of blocks."""
 
     def prove(self, challenge: bytes) -> bytes:
         """16-byte answer to a challenge, by which two ends of a connection know each other as the incident's."""

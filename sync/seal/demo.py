@@ -32,7 +32,7 @@ def demo_keyring(
     """The keyring of one node under an incarnation of the caller's; it holds what its role may hold."""
     incident = _secret(seed, "incident", 0)[:16]
     directory = {index: Peer(demo_device(seed, index, suite).public, role) for index, role in roles.items()}
-    device, role = demo_device(seed, origin, suite), roles[origin]
+    device, role, trust = demo_device(seed, origin, suite), roles[origin], demo_key(seed, "trust", 0)
     field = {epoch: demo_key(seed, "field", epoch) for epoch in epochs}
     vital = {epoch: demo_key(seed, "vital", epoch) for epoch in epochs}
     own = {
@@ -40,9 +40,9 @@ def demo_keyring(
     }
     if role is Role.RELAY:
         transit = {epoch: transit_of(suite, incident, key) for epoch, key in field.items()}
-        return Keyring(incident, origin, incarnation, {}, transit, device=device, directory=directory, suite=suite)
+        return Keyring(incident, origin, incarnation, {}, transit, None, None, device, directory, suite, trust)
     all_vital = vital if role in (Role.MEDIC, Role.COMMAND) else None
-    return Keyring(incident, origin, incarnation, field, None, all_vital, own, device, directory, suite)
+    return Keyring(incident, origin, incarnation, field, None, all_vital, own, device, directory, suite, trust)
 
 
 def demo_incarnation(seed: bytes, origin: int) -> int:
@@ -56,7 +56,7 @@ def demo_device(seed: bytes, origin: int, suite: Suite = SUITE_1) -> Device:
 
 
 def demo_key(seed: bytes, what: str, epoch: int) -> bytes:
-    """The "field" or "vital" key of an epoch."""
+    """The "field" or "vital" key of an epoch, or the lasting "trust" key of epoch 0."""
     return _secret(seed, what, epoch)[:KEY]
 
 

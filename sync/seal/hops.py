@@ -16,8 +16,9 @@ PROOF: int = 16  # bytes of an answer to a challenge
 class Hops:
     """MACs frames under the newest epoch, checks them under any that is held."""
 
-    def __init__(self, suite: Suite, incident: bytes) -> None:
+    def __init__(self, suite: Suite, incident: bytes, trust_key: bytes | None) -> None:
         self._suite, self._incident = suite, incident
+        self._trust = None if trust_key is None else derive(suite, trust_key, incident, b"hop")
         self._keys: tuple[tuple[int, bytes], ...] = ()
 
     def hold(self, epochs: Epochs) -> None:
@@ -28,17 +29,21 @@ class Hops:
             for keys in epochs.keys[epoch]
         )
 
-    def mac(self, frame: bytes, epoch: int | None = None) -> bytes:
-        """Under the newest epoch's key, or under that of `epoch`."""
-        for held, key in self._keys:
-            if epoch is None or held == epoch:
-                return self._suite.mac(key, frame)[:MAC]
-        raise SealError("no transit key is held")
+    def mac(self, frame: bytes, trust: bool = False) -> bytes:
+        """Under the newest epoch's key, or under the lasting trust key."""
+        key = self._trust if trust else self._keys[0][1] if self._keys else None
+        if key is None:
+            raise SealError("no transit key is held")
+        return self._suite.mac(key, frame)[:MAC]
 
-    def check(self, frame: bytes, since: int, before: int = 1 << 62) -> bytes:
-        """The frame without its MAC, if it holds under an epoch in since … before - 1."""
-        keys = (key for epoch, key in self._keys if since <= epoch < before)
-        return self._checked(frame[:-MAC], frame[-MAC:], keys)
+    def check(self, frame: bytes, since: int) -> bytes:
+        """The frame without its MAC, if it holds under epoch `since` or later."""
+        return self._checked(frame[:-MAC], frame[-MAC:], (key for epoch, key in self._keys if epoch >= since))
+
+    def check_late(self, frame: bytes, before: int) -> bytes:
+        """The frame without its MAC, if it holds under the trust key or an epoch earlier than `before`."""
+        late = [key for epoch, key in self._keys if epoch < before]
+        return self._checked(frame[:-MAC], frame[-MAC:], late if self._trust is None else (self._trust, *late))
 
     def _checked(self, inner: bytes, mac: bytes, keys: Iterable[bytes]) -> bytes:
         if len(mac) == MAC and any(hmac.compare_digest(self._suite.mac(key, inner)[:MAC], mac) for key in keys):

@@ -13,6 +13,7 @@ from sync.seal.hops import Hops
 from sync.seal.incarnations import Incarnations
 from sync.seal.pairs import Pairs
 from sync.seal.suite import SUITE_1, Aead, Device, Suite
+from sync.seal.vouch import Vouches
 
 LEVEL_OF: Final = {role: Level.COMMAND if role is Role.COMMAND else Level.ORIGIN for role in Role}
 SIGNED_LANES: Final = frozenset((Lane.FLASH, Lane.COMMAND))
@@ -25,6 +26,7 @@ class Keyring:
 
     field_keys, transit_keys, vital_keys: 16-byte keys by full epoch; a transit key is needed only where no field key is
     held (a relay). own_vital: the one-way per-origin key by which a node without `vital_keys` seals its own vital signs.
+    trust_key: the incident's lasting key for roster, revocations and re-keyings.
     """
 
     def __init__(
@@ -39,18 +41,21 @@ class Keyring:
         device: Device | None = None,
         directory: Mapping[int, Peer] | None = None,
         suite: Suite = SUITE_1,
+        trust_key: bytes | None = None,
     ) -> None:
         if len(incident) != 16 or not 0 <= incarnation < 1 << 16 or not 0 < origin < 1 << 14:
             raise SealError("incident, origin or incarnation out of range")
         self.incident, self.origin, self.incarnation = incident, origin, incarnation
         self.suite, self.device = suite, device
+        self._trust_key = trust_key
         self._safe_epoch = 0
         self._directory: dict[int, Peer] = dict(directory or {})
         if device is not None:
             self._directory.setdefault(origin, Peer(device.public, Role.MEMBER))
         self._pairs = Pairs(suite, incident, origin, device, self._directory)
-        self._hops = Hops(suite, incident)
+        self._hops = Hops(suite, incident, trust_key)
         self._epochs = Epochs()
+        self._vouches = Vouches(suite, incident, self._epochs, self._directory)
         self._incarnations = Incarnations()
         self._incarnations.confirm(origin, incarnation)
         self._revoked: dict[int, Mapping[tuple[int, Lane], int]] = {}
@@ -89,6 +94,7 @@ class Keyring:
 
     def _refresh(self) -> None:
         self._ciphers.clear()
+        self._vouches.clear()
         self._hops.hold(self._epochs)
 
     def admit(self, origin: int, peer: Peer) -> None:
@@ -96,6 +102,7 @@ class Keyring:
         if self._directory.get(origin) != peer:
             self._directory[origin] = peer
             self._ciphers.clear()
+            self._vouches.clear()
             self._pairs.clear()
 
     def holds(self, epoch: int, keys: EpochKeys) -> bool:
@@ -112,6 +119,11 @@ class Keyring:
         self._revoked, self._safe_epoch = dict(revoked), safe_epoch
 
     @property
+    def wanted_epoch(self) -> int:
+        """The first epoch that no revoked node holds, whether its keys have come or not."""
+        return self._safe_epoch
+
+    @property
     def safe_epoch(self) -> int:
         """The first epoch that no revoked node holds; 0 until its keys have come, since the old ones are all there is."""
         return self._safe_epoch if self._epochs.keys and self.epoch >= self._safe_epoch else 0
@@ -126,21 +138,22 @@ class Keyring:
     def seal(
         self, block_id: BlockId, key_class: KeyClass, body: bytes, to: int | None = None, signed: bool = True
     ) -> bytes:
-        """Header, ciphertext, tag; flash and command blocks carry their signature inside unless pairwise or `signed` is false."""
+        """Header, ciphertext, tag. Flash and command blocks carry their signature inside unless pairwise or `signed` is false,
+        trust blocks always."""
         if block_id.origin != self.origin or block_id.incarnation != self.incarnation:
             raise SealError("only this node's own blocks can be sealed here")
         epoch = self._epochs.current
         header = Header(
             self.suite.number, block_id.lane, key_class, epoch & 15, self.incarnation & 15, self.origin, block_id.number
         ).encode()
-        if signed and _carries_signature(block_id.lane, key_class):
+        if _carries_signature(block_id.lane, key_class, signed):
             body = EMBEDDED + self.sign(self._statement(block_id, key_class, body)) + body
         aead = self._sealing(key_class, epoch) if key_class is not KeyClass.PAIR else self._to(to)
         return header + aead.seal(_nonce(block_id, key_class), body, self._associated(header, self.incarnation))
 
     def overhead(self, lane: Lane, key_class: KeyClass, signed: bool = True) -> int:
         """Bytes that sealing adds to a body while block numbers stay below 16384; 5 more at the very most."""
-        return HEADER + TAG + (len(EMBEDDED) + SIGNATURE if signed and _carries_signature(lane, key_class) else 0)
+        return HEADER + TAG + (len(EMBEDDED) + SIGNATURE if _carries_signature(lane, key_class, signed) else 0)
 
     def open(self, block: bytes, incarnation: int | None) -> Opened:
         """The block's body and how far the seal proves its author; the full incarnation is found when not given."""
@@ -189,6 +202,8 @@ class Keyring:
         signature = None
         if body.startswith(EMBEDDED) and len(body) >= len(EMBEDDED) + SIGNATURE:
             signature, body = body[2 : 2 + SIGNATURE], body[2 + SIGNATURE :]
+        if key_class is KeyClass.TRUST and signature is None:
+            raise SealError("a trust block without signature")
         if not self.trusted(block_id):
             return Opened(block_id, body, Level.QUARANTINE)
         if signature is not None:
@@ -221,6 +236,10 @@ class Keyring:
             if self.device is not None and origin != self.origin:
                 yield 0, self._pairs.cipher(origin, self.origin)
             return
+        if key_class is KeyClass.TRUST:
+            if self._trust_key is not None:
+                yield 0, self.suite.aead(self._origin_key(self._trust_key, key_class, origin))
+            return
         for epoch, keys in self._epochs.meant(low):
             key = self._class_key(keys, key_class, origin)
             if key is not None:
@@ -231,14 +250,15 @@ class Keyring:
         if key_class is KeyClass.VITAL and origin == self.origin and keys.own_vital is not None:
             return keys.own_vital
         root = keys.field if key_class is KeyClass.FIELD else keys.vital
-        if root is None:
-            return None
+        return None if root is None else self._origin_key(root, key_class, origin)
+
+    def _origin_key(self, root: bytes, key_class: KeyClass, origin: int) -> bytes:
         return origin_key(self.suite, self.incident, root, key_class, origin, self._directory[origin].public)
 
     def _sealing(self, key_class: KeyClass, epoch: int) -> Aead:
         header = Header(self.suite.number, Lane.FLASH, key_class, epoch & 15, 0, self.origin, 0)
         for held, aead in self._opening(header):
-            if held == epoch:
+            if held == epoch or key_class is KeyClass.TRUST:
                 return aead
         raise SealError(f"no {key_class.name.lower()} key is held")
 
@@ -259,21 +279,31 @@ class Keyring:
 
     # frames
 
-    def mac(self, frame: bytes, epoch: int | None = None) -> bytes:
-        """Hop MAC under the newest transit key; under that of an older `epoch` for nodes that missed a re-keying."""
-        return self._hops.mac(frame, epoch)
+    def mac(self, frame: bytes, trust: bool = False) -> bytes:
+        """Hop MAC under the newest transit key; under the lasting trust key for a frame that carries nothing but fragments of
+        trust blocks, so that it reaches nodes that missed a re-keying."""
+        return self._hops.mac(frame, trust)
 
     def check(self, frame: bytes) -> bytes:
         """The frame without its hop MAC; SealError when it is from outside, or from an epoch no longer safe."""
         return self._hops.check(frame, self.safe_epoch)
 
     def check_late(self, frame: bytes) -> bytes:
-        """As `check`, for epochs no longer safe: only fragments of blocks, which prove themselves, count in such a frame."""
-        return self._hops.check(frame, 0, self.safe_epoch)
+        """As `check`, for the trust key and epochs no longer safe: only fragments of blocks, which prove themselves, count in
+        such a frame."""
+        return self._hops.check_late(frame, self.safe_epoch)
 
     def prove(self, challenge: bytes) -> bytes:
         """16-byte answer to a challenge: whoever gives it holds the incident's newest transit key."""
         return self._hops.prove(challenge)
+
+    def vouch(self, message: bytes) -> bytes:
+        """This node's word for a have-list, 4 bytes that relays cannot make; b"" where no field key is held."""
+        return self._vouches.give(self.origin, message)
+
+    def vouched(self, origin: int, message: bytes, word: bytes) -> bool:
+        """Whether `origin` gave that word; False as well where no field key is held, or it is revoked."""
+        return origin not in self._revoked and self._vouches.holds(origin, message, word, self.safe_epoch)
 
     # signatures
 
@@ -303,8 +333,10 @@ class Keyring:
         return LEVEL_OF[peer.role]
 
 
-def _carries_signature(lane: Lane, key_class: KeyClass) -> bool:
-    return lane in SIGNED_LANES and key_class is not KeyClass.PAIR
+def _carries_signature(lane: Lane, key_class: KeyClass, signed: bool) -> bool:
+    if key_class is KeyClass.TRUST:
+        return True
+    return signed and lane in SIGNED_LANES and key_class is not KeyClass.PAIR
 
 
 def _nonce(block_id: BlockId, key_class: KeyClass) -> bytes:

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from hardware.errors import DecodeError, SealError
+from sync.codec.octets import Reader
 from sync.ids import unzigzag, varint, zigzag
 from sync.records import Anchor
 from sync.seal.contract import SIGNATURE
 from sync.seal.suite import Device, Suite
 from sync.trust.certificate import Certificate, check
-from sync.trust.wire import Reader, text
+from sync.trust.wire import read_text, short_text
 
 INCIDENT: Final = 16
 TITLE: Final = 48  # bytes of an incident's name
@@ -32,7 +33,7 @@ class Charter:
         """Everything but the signature."""
         numbers = (self.anchor.lat_e7, self.anchor.lon_e7, self.anchor.start_ms)
         place = b"".join(varint(zigzag(number)) for number in numbers)
-        return self.incident + bytes((self.suite,)) + text(self.title, TITLE) + place + self.root.encode()
+        return self.incident + bytes((self.suite,)) + short_text(self.title, TITLE) + place + self.root.encode()
 
     def encode(self) -> bytes:
         """Body and signature."""
@@ -41,8 +42,8 @@ class Charter:
     @classmethod
     def read(cls, reader: Reader) -> Charter:
         """The next charter; DecodeError when malformed."""
-        incident, suite, title = reader.take(INCIDENT), reader.take(1)[0], reader.text(TITLE)
-        lat, lon, start = (unzigzag(reader.number(1 << 62)) for _ in range(3))
+        incident, suite, title = reader.take(INCIDENT), reader.take(1)[0], read_text(reader, TITLE)
+        lat, lon, start = (unzigzag(reader.uint(1 << 62)) for _ in range(3))
         if abs(lat) > 900_000_000 or abs(lon) > 1_800_000_000:
             raise DecodeError("charter with an impossible place")
         root = Certificate.read(reader)

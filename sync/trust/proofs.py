@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from hardware.errors import DecodeError
+from sync.codec.octets import Reader
 from sync.ids import BlockId, Content, Lane, Level, Source, varint
 from sync.seal.contract import SIGNATURE, Opened
 from sync.seal.keyring import Keyring
-from sync.trust.wire import Reader
 
 HASH: Final = 10
 LISTED: Final = 16  # blocks after which a list is due; a list of them is some 240 bytes, 15 a block
@@ -60,7 +60,7 @@ def read_hashes(opened: Opened, keyring: Keyring) -> list[Proof]:
     """The proofs of a HASHES block, short of what revocation no longer believes; DecodeError when malformed, SealError when its signature does not hold."""
     reader = Reader(opened.body)
     source, first = _target(reader, opened, Content.HASHES, 0)
-    signature, hashes = reader.take(SIGNATURE), reader.take(reader.left)
+    signature, hashes = reader.take(SIGNATURE), reader.rest()
     count = len(hashes) // HASH
     if not count or len(hashes) % HASH:
         raise DecodeError("hash list cut short")
@@ -90,7 +90,7 @@ def _target(reader: Reader, opened: Opened, content: Content, offset: int) -> tu
     kind, lane = reader.take(2)
     if kind != content or not 0 <= lane - offset <= Lane.BULK:
         raise DecodeError(f"not a {content.name.lower()} block")
-    return Source(opened.id.origin, opened.id.incarnation, Lane(lane - offset)), reader.number(1 << 42)
+    return Source(opened.id.origin, opened.id.incarnation, Lane(lane - offset)), reader.uint(1 << 42)
 
 
 def _one(keyring: Keyring, block_id: BlockId, block: bytes) -> bytes:

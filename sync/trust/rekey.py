@@ -1,24 +1,25 @@
 """Re-keying: the next epoch's keys, enclosed for each remaining node, readable by nobody else and signed by the pair's key.
 
-42 bytes a node (index 2, keys 32, tag 8), so 20 nodes take five LoRa frames.
+42 bytes a node (index 2, keys 32, tag 8): 20 nodes make 850 bytes, five LoRa frames.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from hardware.errors import DecodeError, SealError
+from sync.codec.octets import Reader
 from sync.ids import KeyClass, varint
 from sync.seal.contract import TAG, Role
 from sync.seal.epochs import EpochKeys, origin_key, transit_of
 from sync.seal.keyring import Keyring
 from sync.seal.suite import KEY
 from sync.trust.certificate import INDEXES, Certificate
-from sync.trust.wire import Reader
 
 SALT: Final = 8
+EPOCHS: Final = 1 << 32
 SEALED: Final = 2 * KEY + TAG
 
 
@@ -54,7 +55,7 @@ def keys_of(shared: bytes, role: Role, keyring: Keyring) -> EpochKeys:
 
 @dataclass(frozen=True, slots=True)
 class Rekey:
-    """One item of a re-keying: some nodes' enclosed keys. salt: random, never used again by this sender."""
+    """Every node's enclosed keys. salt: random, never used again by this sender."""
 
     epoch: int
     salt: bytes
@@ -69,12 +70,9 @@ class Rekey:
     def decode(cls, data: bytes) -> Rekey:
         """DecodeError when malformed."""
         reader = Reader(data)
-        epoch, salt = reader.number(1 << 32), reader.take(SALT)
-        if reader.left % (2 + SEALED):
-            raise DecodeError("re-keying cut short")
-        entries = [
-            (int.from_bytes(reader.take(2), "big"), reader.take(SEALED)) for _ in range(reader.left // (2 + SEALED))
-        ]
+        epoch, salt, entries = reader.uint(EPOCHS), reader.take(SALT), []
+        while reader.at < len(data):
+            entries.append((int.from_bytes(reader.take(2), "big"), reader.take(SEALED)))
         if any(not 0 < index < INDEXES for index, _ in entries):
             raise DecodeError("re-keying of an impossible index")
         return cls(epoch, salt, tuple(entries))
@@ -86,22 +84,15 @@ class Rekey:
             raise SealError(f"re-keying by node {sender}, which is not a command node")
         for index, enclosed in self.entries:
             if index == keyring.origin:
-                return keys_of(keyring.disclose(sender, self.salt, enclosed), role, keyring)
+                return keys_of(keyring.disclose(sender, varint(self.epoch) + self.salt, enclosed), role, keyring)
         return None
 
 
-def rekey(
-    master: Master, nodes: Iterable[Certificate], keyring: Keyring, salts: Iterator[bytes], size: int = 210
-) -> list[Rekey]:
-    """Items of at most `size` bytes of entries that give every one of `nodes` the keys it may have."""
-    others = [node for node in nodes if node.index != keyring.origin]
-    per_item = max(1, size // (2 + SEALED))
-    items = []
-    for at in range(0, len(others), per_item):
-        salt = next(salts)
-        entries = [
-            (node.index, keyring.enclose(node.index, salt, share(master, node, keyring)))
-            for node in others[at : at + per_item]
-        ]
-        items.append(Rekey(master.epoch, salt, tuple(entries)))
-    return items
+def rekey(master: Master, nodes: Iterable[Certificate], keyring: Keyring, salt: bytes) -> Rekey:
+    """The item that gives every one of `nodes` but this one the keys it may have."""
+    entries = (
+        (node.index, keyring.enclose(node.index, varint(master.epoch) + salt, share(master, node, keyring)))
+        for node in nodes
+        if node.index != keyring.origin
+    )
+    return Rekey(master.epoch, salt, tuple(entries))

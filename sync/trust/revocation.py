@@ -2,7 +2,8 @@
 
 A list names the revoked nodes with the last numbers of theirs that are still believed, and the first key epoch that none of
 them holds. Lists by different authors are merged: the union of nodes, the least of the numbers. Where command nodes revoke
-each other, the one nearer to the root is heard first; a revoked author's later lists count for nothing.
+each other, the one nearer to the root is heard first; a revoked author's later lists count for nothing, nor do the
+certificates it gave out later, nor whatever these let their nodes do.
 """
 
 from __future__ import annotations
@@ -12,12 +13,12 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from hardware.errors import DecodeError, SealError
+from sync.codec.octets import Reader
 from sync.ids import Lane, varint
 from sync.seal.contract import SIGNATURE, Role
 from sync.seal.suite import Device
-from sync.trust.certificate import INDEXES
+from sync.trust.certificate import INDEXES, SERIALS
 from sync.trust.roster import Roster
-from sync.trust.wire import Reader
 
 ENTRIES: Final = 1024
 VERSIONS: Final = 256  # lists held of one author
@@ -27,15 +28,17 @@ Last = Mapping[tuple[int, Lane], int]
 
 @dataclass(frozen=True, slots=True)
 class Revoked:
-    """One revoked node: last trusted number by (incarnation, lane), none where nothing is; lists: its last list that counts."""
+    """One revoked node: last trusted number by (incarnation, lane), none where nothing is; lists, issued: its last revocation
+    list that counts, and the serial of the last certificate that does."""
 
     index: int
     last: Last = field(default_factory=dict)
     lists: int = 0
+    issued: int = 0
 
     def encode(self) -> bytes:
-        """Index, list version, then (incarnation, lane, number) of each source."""
-        out = varint(self.index) + varint(self.lists) + varint(len(self.last))
+        """Index, list version, serial, then (incarnation, lane, number) of each source."""
+        out = varint(self.index) + varint(self.lists) + varint(self.issued) + varint(len(self.last))
         for (incarnation, lane), number in sorted(self.last.items()):
             out += incarnation.to_bytes(2, "big") + bytes((lane,)) + varint(number)
         return out
@@ -43,14 +46,15 @@ class Revoked:
     @classmethod
     def read(cls, reader: Reader) -> Revoked:
         """The next entry."""
-        index, lists, sources = reader.number(INDEXES), reader.number(1 << 32), reader.number(ENTRIES)
+        index, lists, issued = reader.uint(INDEXES), reader.uint(VERSIONS_EVER), reader.uint(SERIALS)
+        sources = reader.uint(ENTRIES)
         last: dict[tuple[int, Lane], int] = {}
         for _ in range(sources):
             incarnation, lane = int.from_bytes(reader.take(2), "big"), reader.take(1)[0]
             if lane > Lane.BULK:
                 raise DecodeError("revocation of an unknown lane")
-            last[incarnation, Lane(lane)] = reader.number(1 << 42)
-        return cls(index, last, lists)
+            last[incarnation, Lane(lane)] = reader.uint(1 << 42)
+        return cls(index, last, lists, issued)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,15 +73,15 @@ class RevocationList:
         return head + b"".join(entry.encode() for entry in self.entries)
 
     def encode(self) -> bytes:
-        """Body and signature; 20 nodes without trusted numbers are some 150 bytes."""
+        """Body and signature; 20 nodes without trusted numbers are some 160 bytes."""
         return self.body() + self.signature
 
     @classmethod
     def decode(cls, data: bytes) -> RevocationList:
         """DecodeError when malformed."""
         reader = Reader(data)
-        author, version, epoch = reader.number(INDEXES), reader.number(VERSIONS_EVER), reader.number(1 << 32)
-        entries = tuple(Revoked.read(reader) for _ in range(reader.number(ENTRIES)))
+        author, version, epoch = reader.uint(INDEXES), reader.uint(VERSIONS_EVER), reader.uint(1 << 32)
+        entries = tuple(Revoked.read(reader) for _ in range(reader.uint(ENTRIES)))
         signature = reader.take(SIGNATURE)
         reader.end()
         return cls(author, version, epoch, entries, signature)
@@ -118,10 +122,16 @@ class Revocations:
         return True
 
     def effective(self, roster: Roster) -> tuple[dict[int, Revoked], int]:
-        """Who is revoked, by index, and the first safe epoch; the same on every node that has the same lists."""
+        """Who is revoked, by index, and the first safe epoch; the same on every node that has the same lists and certificates.
+
+        Leaves the roster without the certificates that count for nothing.
+        """
         merged: dict[int, Revoked] = {}
         safe = 0
+        roster.limit({})
         for author in sorted(self.lists, key=lambda index: (roster.depth(index), index)):
+            if author not in roster:
+                continue
             limit = merged[author].lists if author in merged else VERSIONS_EVER
             counting = [version for version in self.lists[author] if version <= limit]
             if not counting:
@@ -131,6 +141,8 @@ class Revocations:
             for entry in found.entries:
                 if entry.index != roster.root.index:
                     merged[entry.index] = _least(merged.get(entry.index), entry)
+            roster.limit({index: entry.issued for index, entry in merged.items()})
+        merged |= {index: Revoked(index) for index in roster.barred}
         return merged, safe
 
 
@@ -138,4 +150,4 @@ def _least(one: Revoked | None, two: Revoked) -> Revoked:
     if one is None:
         return two
     last = {source: min(one.last[source], two.last[source]) for source in one.last.keys() & two.last.keys()}
-    return Revoked(one.index, last, min(one.lists, two.lists))
+    return Revoked(one.index, last, min(one.lists, two.lists), min(one.issued, two.issued))

@@ -1,23 +1,26 @@
 """The roster: every certified node of one incident, as a set of certificates that leads back to the pinned root.
 
 Merging is a union with one deterministic winner for each index, whatever the order in which certificates arrive: a key once
-enrolled is never replaced by another (lowest serial wins, the rest are named as conflicts), and of one key's certificates
-the latest counts. Certificates whose issuer is not known yet wait, boundedly.
+enrolled is never replaced by another (the root's own word wins, then the lowest serial; the rest are named as conflicts),
+and of one key's certificates the latest counts. What a revoked issuer signed too late counts for nothing, but does not undo
+what it signed before. Certificates whose issuer is not known yet wait, boundedly.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeAlias
 
 from hardware.errors import SealError
-from sync.seal.contract import Peer
+from sync.seal.contract import Peer, Role
 from sync.seal.suite import Suite
-from sync.trust.certificate import INDEXES, Certificate, check
+from sync.trust.certificate import INDEXES, Certificate, check, permitted
 
 ORPHANS: Final = 256
-RIVALS: Final = 8  # keys that may claim one index before further ones are refused
+RIVALS: Final = (
+    8  # keys that may claim one index, and issuers that may speak for one key, before further ones are refused
+)
 DEPTH: Final = 8  # longest chain of enrolling nodes
 
 
@@ -32,14 +35,18 @@ class Added(Enum):
 
 
 class Claim(NamedTuple):
-    """One key's hold on an index: the certificate that enrolled it, and the one that counts now."""
+    """What one issuer says of one key on one index: its first certificate, and its latest."""
 
     first: Certificate
     latest: Certificate
 
     def with_one_more(self, certificate: Certificate) -> Claim:
-        """The claim after one more certificate of the same key."""
+        """The claim after one more certificate."""
         return Claim(min(self.first, certificate, key=_order), max(self.latest, certificate, key=_order))
+
+
+Signer: TypeAlias = tuple[int, bytes]  # an issuer's index and public key
+Claims: TypeAlias = dict[bytes, dict[Signer, Claim]]  # of one index, by the key that claims it
 
 
 class Roster:
@@ -51,8 +58,9 @@ class Roster:
         check(root, root, incident, suite)
         self.incident, self.suite, self.root = incident, suite, root
         self._held: dict[int, Certificate] = {root.index: root}
-        self._claims: dict[int, dict[bytes, Claim]] = {}
+        self._claims: dict[int, Claims] = {}
         self._orphans: dict[bytes, Certificate] = {}
+        self._limits: Mapping[int, int] = {}
 
     def __contains__(self, index: int) -> bool:
         return index in self._held
@@ -66,17 +74,19 @@ class Roster:
 
     def everything(self) -> list[Certificate]:
         """Every certificate that another roster needs to reach the same result, root first."""
-        claimed = {held for rivals in self._claims.values() for claim in rivals.values() for held in claim}
-        rest = sorted(claimed, key=lambda held: (self.depth(held.issuer), held.index, held.serial))
+        claimed = {held for claims in self._claims.values() for key in claims for held in _certificates(claims[key])}
+        rest = sorted(claimed, key=lambda held: (self.depth(held.issuer), held.index, _order(held)))
         return [self.root, *rest]
 
     @property
     def conflicts(self) -> dict[int, list[Certificate]]:
         """Indexes that more than one key claims, with the claims that lost; people have to resolve them."""
         out = {}
-        for index, rivals in sorted(self._claims.items()):
-            if len(rivals) > 1:
-                out[index] = [claim.latest for claim in rivals.values() if claim.latest != self._held.get(index)]
+        for index, claims in sorted(self._claims.items()):
+            held = self._held.get(index)
+            lost = [key for key in claims if held is None or key != held.public]
+            if len(claims) > 1:
+                out[index] = [max(_certificates(claims[key]), key=_order) for key in lost]
         return out
 
     def get(self, index: int) -> Certificate | None:
@@ -117,23 +127,21 @@ class Roster:
 
     def add(self, certificate: Certificate) -> Added:
         """Take one certificate in; SealError when it is false. Waiting ones are tried again by themselves."""
-        if certificate == self._held.get(certificate.index):
+        if certificate == self.root:
             return Added.KNOWN
         if certificate.is_root:
             raise SealError(f"certificate of {certificate.name}: another root; this roster's is {self.root.name}")
-        issuer = self._held.get(certificate.issuer)
-        if issuer is None:
+        if certificate.index == self.root.index:
+            raise SealError(f"certificate of {certificate.name}: the root's index is taken")
+        issuers = self._issuers(certificate.issuer)
+        if not issuers:
             if len(self._orphans) < ORPHANS:
                 self._orphans[certificate.encode()] = certificate
             return Added.WAITING
-        if certificate.index == self.root.index:
-            raise SealError(f"certificate of {certificate.name}: the root's index is taken")
-        if self.depth(issuer.index) >= DEPTH - 1:
-            raise SealError(f"certificate of {certificate.name}: too far from the root")
-        check(certificate, issuer, self.incident, self.suite)
-        added = self._place(certificate)
-        if added is Added.NEW:
-            self._adopt()
+        added = self._place(certificate, (certificate.issuer, self._signed_by(certificate, issuers)))
+        if added in (Added.NEW, Added.CONFLICT) and certificate.role is Role.COMMAND:
+            waiting, self._orphans = self._orphans, {}
+            self.merge(waiting.values())
         return added
 
     def merge(self, certificates: Iterable[Certificate]) -> dict[Added, int]:
@@ -147,37 +155,91 @@ class Roster:
             counts[added] = counts.get(added, 0) + 1
         return counts
 
-    def _place(self, certificate: Certificate) -> Added:
+    def limit(self, serials: Mapping[int, int]) -> None:
+        """Of these issuers, certificates beyond the given serial count for nothing."""
+        if serials != self._limits:
+            self._limits = dict(serials)
+            self._resolve()
+
+    @property
+    def barred(self) -> list[int]:
+        """Indexes on which only certificates stand that count for nothing."""
+        return [index for index in sorted(self._claims) if index not in self._held]
+
+    def _issuers(self, index: int) -> list[Certificate]:
+        """Every certificate under which an index may have issued others."""
+        if index == self.root.index:
+            return [self.root]
+        return [held for key in self._claims.get(index, {}).values() for held in _certificates(key)]
+
+    def _signed_by(self, certificate: Certificate, issuers: Iterable[Certificate]) -> bytes:
+        """The issuer's key that signed it, rightly; SealError with the reason when none did."""
+        why = SealError("no issuer")
+        for issuer in issuers:
+            try:
+                check(certificate, issuer, self.incident, self.suite)
+                return issuer.public
+            except SealError as error:
+                why = error
+        raise why
+
+    def _place(self, certificate: Certificate, signer: Signer) -> Added:
         claims = self._claims.setdefault(certificate.index, {})
-        known, claim = bool(claims), claims.get(certificate.public)
-        if claim is None and len(claims) >= RIVALS:
+        outcome = Added.RENEWED if certificate.public in claims else Added.CONFLICT if claims else Added.NEW
+        if outcome is Added.CONFLICT and len(claims) >= RIVALS:
             raise SealError(f"index {certificate.index} is claimed by too many keys")
-        if claim is None:
-            claims[certificate.public] = Claim(certificate, certificate)
-        elif _order(claim.first) <= _order(certificate) <= _order(claim.latest):
+        signers = claims.setdefault(certificate.public, {})
+        claim = signers.get(signer)
+        if claim is None and len(signers) >= RIVALS:
+            raise SealError(f"too many nodes certified {certificate.name}")
+        fresh = Claim(certificate, certificate) if claim is None else claim.with_one_more(certificate)
+        if fresh == claim:
             return Added.KNOWN
-        else:
-            claims[certificate.public] = claim.with_one_more(certificate)
-        before = self._held.get(certificate.index)
-        winner = min(claims.values(), key=lambda rival: _order(rival.first))
-        self._held[certificate.index] = winner.latest
-        if before is not None and before.public != winner.latest.public:
-            self._recheck()
-        if claim is not None:
-            return Added.RENEWED
-        return Added.CONFLICT if known else Added.NEW
+        signers[signer] = fresh
+        if certificate.role is Role.COMMAND or self._issues(certificate.index):
+            self._resolve()
+        elif (best := self._best(certificate.index, self._held)) is not None:
+            self._held[certificate.index] = best
+        return outcome
 
-    def _recheck(self) -> None:
-        """An index changed hands: whoever its former holder enrolled must be enrolled by a node that still is on the roster."""
-        claims, self._claims, self._held = self._claims, {}, {self.root.index: self.root}
-        every = [
-            held for rivals in claims.values() for claim in rivals.values() for held in (claim.first, claim.latest)
-        ]
-        self.merge(sorted(every, key=_order))
+    def _issues(self, index: int) -> bool:
+        held = self._held.get(index)
+        return held is not None and held.role is Role.COMMAND
 
-    def _adopt(self) -> None:
-        waiting, self._orphans = self._orphans, {}
-        self.merge(waiting.values())
+    def _resolve(self) -> None:
+        """Whom the claims put on each index, from the root outwards; the same whatever the order in which they came."""
+        held = {self.root.index: self.root}
+        for _ in range(DEPTH):
+            before, held = held, {self.root.index: self.root}
+            for index in self._claims:
+                if (best := self._best(index, before)) is not None:
+                    held[index] = best
+            if held == before:
+                break
+        self._held = held
+
+    def _best(self, index: int, issuers: Mapping[int, Certificate]) -> Certificate | None:
+        """The certificate that counts on an index, if these are the nodes that may issue."""
+        rivals = []
+        for signers in self._claims[index].values():
+            standing = [
+                held for (_, key), claim in signers.items() for held in claim if self._stands(held, key, issuers)
+            ]
+            if standing:
+                rivals.append(standing)
+        if not rivals:
+            return None
+        winner = min(rivals, key=lambda standing: min(self._rank(held) for held in standing))
+        return max(winner, key=lambda held: (held.issuer == self.root.index, _order(held)))
+
+    def _stands(self, certificate: Certificate, key: bytes, issuers: Mapping[int, Certificate]) -> bool:
+        issuer = issuers.get(certificate.issuer)
+        if issuer is None or issuer.public != key or not permitted(certificate, issuer):
+            return False
+        return certificate.serial <= self._limits.get(issuer.index, certificate.serial)
+
+    def _rank(self, certificate: Certificate) -> tuple[bool, tuple[int, bytes]]:
+        return certificate.issuer != self.root.index, _order(certificate)
 
     def free(self, issuer: Certificate, wanted: int = 1) -> int:
         """The lowest run of `wanted` indexes in an issuer's range that nobody has or gives out; SealError when it is full."""
@@ -193,6 +255,10 @@ class Roster:
             if run == wanted:
                 return index - wanted + 1
         raise SealError(f"{issuer.name} has no {wanted} free indexes left to give out")
+
+
+def _certificates(signers: Mapping[Signer, Claim]) -> list[Certificate]:
+    return [held for claim in signers.values() for held in dict.fromkeys(claim)]
 
 
 def _order(certificate: Certificate) -> tuple[int, bytes]:
