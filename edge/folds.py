@@ -1,0 +1,145 @@
+"""What events come to, the same on every node that has the same set: alarms that stand, and how far a message got.
+
+Folds take what came over the air: a body may hold anything, and what does not fit counts as not said.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from typing import Final
+
+from edge.store.reader import EventLine
+from sync.events import BY_NAME, KINDS
+from sync.ids import Level
+from sync.records import Event, EventId, Value
+
+ALARM, ACK, SOS, RECEIPT = (BY_NAME[name].number for name in ("alarm", "alarm.ack", "sos", "receipt"))
+ALARM_KINDS: Final = (ALARM, ACK, SOS)
+EPISODE: Final = 6  # bytes of an alarm's id
+OVER: Final = 0  # state of an alarm or SOS that has ended
+CRITICAL, WARNING, NOTE = 1, 2, 3
+
+
+class Stage(IntEnum):
+    """How far an event got with one addressee, as this node knows it; a radio's own "sent" is no more than SENT."""
+
+    QUEUED = 0
+    SENT = 1
+    RELAYED = 2
+    STORED = 3
+    READ = 4
+    ACTED = 5
+    REFUSED = 6
+
+
+SAID: Final = {1: Stage.READ, 2: Stage.ACTED, 3: Stage.REFUSED}  # states of a receipt
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """An alarm or SOS: `line` began it; acked: who acknowledged it, "" nobody; active until its end was told."""
+
+    episode: bytes
+    line: EventLine
+    subject: str
+    priority: int
+    active: bool = True
+    acked: str = ""
+
+    @property
+    def open(self) -> bool:
+        """Whether it still stands in the list: not ended, or ended and seen by nobody."""
+        return self.active or not self.acked
+
+
+def field(event: Event, name: str) -> Value:
+    """A body field by its name; None when the kind has none such or the event says nothing."""
+    keys = KINDS[event.kind].keys if event.kind in KINDS else {}
+    return next((event.body.get(number) for number, each in keys.items() if each == name), None)
+
+
+def text(event: Event, name: str) -> str:
+    """A body field as text, "" when it is none."""
+    value = field(event, name)
+    return value if isinstance(value, str) else ""
+
+
+def episode_of(event: Event) -> bytes:
+    """The id under which an alarm or SOS is acknowledged, on whatever node."""
+    told = field(event, "episode")
+    if isinstance(told, bytes) and told:
+        return told
+    return hashlib.blake2b(repr(tuple(event.id)).encode(), digest_size=EPISODE).digest()
+
+
+def alarms(lines: Iterable[EventLine]) -> list[Alarm]:
+    """The alarms that stand, worst and then newest first; only what a member or better says counts."""
+    found: dict[bytes, Alarm] = {}
+    for line in sorted(lines, key=_order):
+        if line.level >= Level.MEMBER:
+            _take(found, line)
+    standing = [alarm for alarm in found.values() if alarm.open]
+    return sorted(
+        standing, key=lambda alarm: (bool(alarm.acked), alarm.priority, *(-part for part in _order(alarm.line)))
+    )
+
+
+def _order(line: EventLine) -> tuple[int, int, int]:
+    return line.event.lamport, line.event.id.origin, line.event.id.number
+
+
+def _take(found: dict[bytes, Alarm], line: EventLine) -> None:
+    event = line.event
+    episode = episode_of(event)
+    if event.kind == ACK:
+        if episode in found and not found[episode].acked:
+            found[episode] = replace(found[episode], acked=event.actor or str(event.id.origin))
+    elif field(event, "state") == OVER:
+        _end(found, episode, event)
+    elif event.kind in (ALARM, SOS):
+        told = field(event, "priority")
+        priority = told if isinstance(told, int) and CRITICAL <= told <= NOTE else WARNING
+        subject = text(event, "subject") or event.actor
+        alarm = Alarm(episode, line, subject, CRITICAL if event.kind == SOS else priority)
+        found.setdefault(episode, alarm)
+
+
+def _end(found: dict[bytes, Alarm], episode: bytes, event: Event) -> None:
+    """An alarm ends by its episode, an SOS by its subject."""
+    subject = text(event, "subject") or event.actor
+    for each, alarm in found.items():
+        same = alarm.subject == subject if event.kind == SOS else each == episode
+        if same and alarm.line.event.kind == event.kind:
+            found[each] = replace(alarm, active=False)
+
+
+def receipts(lines: Iterable[EventLine]) -> dict[EventId, dict[int, Stage]]:
+    """What each node's people said of each event; a node speaks for itself alone, and with its origin proven."""
+    said: dict[EventId, dict[int, Stage]] = {}
+    for line in lines:
+        about, stage = _receipt(line.event)
+        if about is not None and line.level >= Level.ORIGIN:
+            held = said.setdefault(about, {})
+            held[line.event.id.origin] = max(stage, held.get(line.event.id.origin, stage))
+    return said
+
+
+def _receipt(event: Event) -> tuple[EventId | None, Stage]:
+    """What a receipt is about and says; None when it is none."""
+    about, state = field(event, "of"), field(event, "state")
+    whole = isinstance(about, list) and len(about) == 3 and all(type(part) is int for part in about)
+    if event.kind != RECEIPT or not whole or not isinstance(state, int) or state not in SAID:
+        return None, Stage.QUEUED
+    return EventId(*about), SAID[state]  # type: ignore[misc]
+
+
+def progress(
+    line: EventLine, to: Iterable[int], said: Mapping[EventId, Mapping[int, Stage]], relayed: bool = False
+) -> dict[int, Stage]:
+    """How far an event got with each node of `to`; relayed: a relay is known to hold its block."""
+    on_way = Stage.RELAYED if relayed else Stage.SENT if line.sent else Stage.QUEUED
+    told = said.get(line.event.id, {})
+    return {node: told.get(node, Stage.STORED if node in line.stored else on_way) for node in to}
