@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from edge.drivers import Place
 from hardware.driver import Driver, DriverContext
@@ -12,6 +12,7 @@ from hardware.observation import Observation
 from hardware.sim.wearables import SimWearable
 
 Options = Mapping[str, Any]
+HUSH: Final = "hush"
 
 
 def gnss(name: str, options: Options, place: Place) -> Driver:
@@ -72,7 +73,10 @@ def sim_wearable(name: str, options: Options, place: Place) -> Driver:
 
 
 class Counted:
-    """A simulated wearable whose count survives a killed process: a byte appended to its file per observation emitted."""
+    """A simulated wearable whose count survives a killed process: a byte appended to its file per observation emitted.
+
+    It falls silent once a file named `hush` lies beside.
+    """
 
     def __init__(self, inner: SimWearable, file: Path) -> None:
         self.name, self._inner, self._file = inner.name, inner, file
@@ -80,17 +84,18 @@ class Counted:
     async def run(self, context: DriverContext) -> None:
         """Emit until cancelled."""
         with self._file.open("ab", buffering=0) as count:
-            await self._inner.run(_Counting(context, count.write))
+            await self._inner.run(_Counting(context, count.write, self._file.with_name(HUSH)))
 
 
 class _Counting:
     """A context that counts what passes through it."""
 
-    def __init__(self, context: DriverContext, count: Any) -> None:
+    def __init__(self, context: DriverContext, count: Any, hush: Path) -> None:
         self.clock, self.heard, self.health = context.clock, context.heard, context.health
-        self._context, self._count = context, count
+        self._context, self._count, self._hush = context, count, hush
 
     def emit(self, observation: Observation) -> None:
-        """Count, then pass on."""
-        self._context.emit(observation)
-        self._count(b".")
+        """Pass on, and count."""
+        if not self._hush.exists():
+            self._context.emit(observation)
+            self._count(b".")

@@ -1,0 +1,239 @@
+"""A configured node as it runs: store, devices, links and services under one supervisor, for every role.
+
+Roles differ by rows of ROLES, not by code. `run_role` keeps a node running until SIGTERM or Ctrl-C, then stops it cleanly:
+what was emitted is stored, links say goodbye, the store is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import secrets
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from functools import partial
+from logging.handlers import RotatingFileHandler
+from pathlib import Path
+from typing import Final
+
+from edge import desk, keys
+from edge.bearers import Site, bearer
+from edge.broker import EmbeddedBroker
+from edge.carry import Courier
+from edge.config import Config, Named, listen
+from edge.drivers import Place, builtin, factory
+from edge.gather import Context, Gather
+from edge.intents import Intents
+from edge.node import Node
+from edge.people import write_people
+from edge.status import Status
+from edge.sticks import usual_places
+from edge.store.log import StoreLog
+from edge.store.store import Fresh, Store
+from edge.supervisor import Reporter, Supervisor, Task, Work, first
+from edge.supervisor import run as run_loop
+from hardware.driver import Driver, Health
+from radios.mqtt import Broker, MqttBearer
+from radios.rdss.gnss import SharedGnss
+from sync.exchange import Exchange
+from sync.exchange.policy import Policy
+from sync.seal.contract import Role
+
+log = logging.getLogger(__name__)
+
+UNPACK: Final = 16  # blocks turned into rows at a time
+LOG_FILES: Final = 2
+LOOPBACK: Final = "127.0.0.1"
+ANYWHERE: Final = ("0.0.0.0", "::")
+OWN_USER: Final = "central-"
+FORM: Final = "%(asctime)s %(levelname)s %(message)s"
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What a role is beside its configuration. hub: the far end of MQTT; passes: keeps and forwards what it cannot read."""
+
+    hub: bool = False
+    passes: bool = False
+
+
+ROLES: Final = {"agent": Part(), "unit": Part(), "relay": Part(passes=True), "central": Part(hub=True)}
+
+
+def run_role(config: Config) -> int:
+    """Run a node until it is told to stop; exit status. ConfigError and StoreError when it cannot start."""
+    _log_to(config)
+    return run_loop(_run(config))
+
+
+def _log_to(config: Config) -> None:
+    """Log lines to the configured file, rotated, or to standard error."""
+    file = config.log["file"]
+    handler: logging.Handler = logging.StreamHandler(sys.stderr)
+    if file:
+        Path(file).parent.mkdir(parents=True, exist_ok=True)
+        handler = RotatingFileHandler(
+            file, maxBytes=config.log["size_mb"] << 20, backupCount=LOG_FILES, encoding="utf-8"
+        )
+    logging.basicConfig(level=config.log["level"].upper(), format=FORM, handlers=[handler], force=True)
+
+
+async def _run(config: Config) -> int:
+    held = keys.load(Path(config.keys["file"]), config.station["node"])
+    loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
+    with desk.alone(config.store), closing(Store.open(config.store, held.node)) as store:
+        station = Station(config, held, store)
+        try:
+            await first(station.run(), _until(stop))
+        finally:
+            station.close()
+    log.info("%s: stopped", config.station["id"])
+    return 0
+
+
+async def _until(stop: asyncio.Event) -> None:
+    await stop.wait()
+
+
+class Station:
+    """One node over an open store: made from its configuration, run by `run`, ended by cancelling that and `close`."""
+
+    def __init__(self, config: Config, held: keys.Keys, store: Store) -> None:
+        self.config, self.keys, self.store = config, held, store
+        self.part = ROLES[config.station["role"]]
+        self.keyring = held.keyring(store.life.incarnation)
+        self.anchor = desk.anchor(config)
+        self.log = StoreLog(store, self.keyring, self.anchor)
+        self.supervisor = Supervisor(store.clock)
+        chance = random.Random()
+        exchange = Exchange(self.log, self.keyring, self._policy(), chance)
+        self.node = Node(exchange, self.supervisor)
+        self.gather = Gather(store, self._carriers())
+        self.courier: Courier | None = None
+        self.place = Place(config.station["id"], store.clock, self._carriers())
+        self._came = asyncio.Event()
+        self._services()
+        self._devices()
+        self._links()
+        store.watch(self.node.nudge_from)
+        if not self.part.passes:
+            write_people(store, config)
+
+    def _policy(self) -> Policy:
+        """Whose receipts count as delivered, and whether this node passes on what it cannot read."""
+        central = frozenset(self.config.incident["central"])
+        return Policy(central=central, relay=self.part.passes, members=frozenset(self.keys.roster))
+
+    def _carriers(self) -> dict[str, str]:
+        """Radio address -> who carries it."""
+        return {person.options["device"]: person.name for person in self.config.people if person.options["device"]}
+
+    # what runs
+
+    def _services(self) -> None:
+        self._add("gather", "service", self.gather.run)
+        status = Status(self.config, self.store, self.node, self.gather, lambda: self.courier)
+        self._add("status", "service", status.run)
+        self._add("unpack", "service", self._unpack)
+        if not self.part.passes:
+            self._add("intents", "service", Intents(self.store, self.keys.role is Role.COMMAND).run)
+        watch = self.config.sticks["watch"]
+        places = usual_places() if watch is None else tuple(map(Path, watch))
+        if places:
+            self.courier = Courier(
+                self.log, self.keyring, self.store.clock, self.node.call, places, moved=self.node.nudge_from
+            )
+            self._add("sticks", "service", self.courier.run)
+
+    def _devices(self) -> None:
+        for named in self.config.devices:
+            self._device(named, "device")
+        for named in self.config.wearables:
+            self._device(named, "wearable")
+
+    def _device(self, named: Named, kind: str) -> None:
+        driver = factory(named.kind)(named.name, named.options, self.place)
+        if self.part.passes:
+            return  # its radio carries links; what it hears is not for this node to read
+        self._add(named.name, kind, partial(self._drive, driver), blocking=not builtin(named.kind))
+
+    async def _drive(self, driver: Driver, reporter: Reporter) -> None:
+        await driver.run(Context(self.gather, self.store.clock, reporter))
+
+    def _links(self) -> None:
+        hear = dict(self._terminals())
+        site = Site(
+            self.keys.node, self.part.hub, self.store.clock, self.keyring, self.config.store.parent, self.place.shared,
+            {named.name: hear[named.name].hear if named.name in hear else _unheard for named in self.config.bearers},
+        )  # fmt: skip
+        for name, terminal in hear.items():
+            self._add(f"{name}.gnss", "device", partial(self._drive, terminal))
+        if self.part.hub and not self.config.bearers:
+            self._embed(site)
+        for named in self.config.bearers:
+            self.node.add(bearer(named, site))
+
+    def _terminals(self) -> Iterator[tuple[str, SharedGnss]]:
+        """The receivers inside RDSS terminals, by their bearer's name."""
+        for named in self.config.bearers:
+            if named.kind == "rdss" and named.options["gnss"]:
+                yield named.name, SharedGnss(f"{named.name}.gnss", named.options["subject"] or self.place.station)
+
+    def _embed(self, site: Site) -> None:
+        """A broker of our own, and the link to it; where it asks for names, the link has one that nobody else can have."""
+        host, port = listen(self.config.broker["listen"])
+        users = dict(self.config.broker["users"] or {})
+        secret = secrets.token_hex() if users else ""
+        own = {f"{OWN_USER}{secret[:8]}": secret} if users else {}
+
+        async def serve(reporter: Reporter) -> None:
+            await EmbeddedBroker(host, port, users | own, lambda where: reporter.health(Health.UP, where)).run()
+
+        self._add("broker", "service", serve)
+        near = Broker(LOOPBACK if host in ANYWHERE else host, port, username=next(iter(own), ""), password=secret)
+        self.node.add(MqttBearer("mqtt", [near], self.keyring.incident, site.node, site.clock.mono, central=True))
+
+    def _add(self, name: str, kind: str, work: Work, blocking: bool = False) -> None:
+        self.supervisor.add(Task(name, kind, work, blocking=blocking))
+
+    async def _unpack(self, reporter: Reporter) -> None:
+        """Turn committed blocks into rows on a thread of its own, behind whatever the links bring."""
+        loop, came = asyncio.get_running_loop(), asyncio.Event()
+
+        def told(fresh: Fresh) -> None:
+            if fresh.blocks:
+                loop.call_soon_threadsafe(came.set)
+
+        self.store.watch(told)
+        reporter.health(Health.UP)
+        unpacker = StoreLog(self.store, self.keyring, self.anchor)
+        try:
+            while True:
+                came.clear()
+                while await asyncio.to_thread(unpacker.unpack, UNPACK):
+                    pass
+                await came.wait()
+        finally:
+            unpacker.close()
+
+    async def run(self) -> None:
+        """Run everything until cancelled."""
+        name, role = self.config.station["id"], self.config.station["role"]
+        log.info("%s: %s, node %d, store %s", name, role, self.keys.node, self.config.store)
+        await self.node.run()
+
+    def close(self) -> None:
+        """Store what is still queued and let go of the log; the store stays open."""
+        self.gather.flush()
+        self.node.close()
+        self.log.close()
+
+
+def _unheard(data: bytes) -> None:
+    """Nobody listens to the terminal's positions."""

@@ -1,0 +1,68 @@
+"""What a running node says about itself, once a second, in the status file beside its store: for screens, doctor and tests.
+
+station: id, name, role, node, pid. links: name, then radios.bearer.LinkHealth.row. devices: name, kind, state, why, since_s,
+restarts (devices, wearables and services alike). exchange: as sync.exchange says. gather: lost readings. stick: done, total
+and size while one is served.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+from edge.carry import Courier
+from edge.config import Config
+from edge.gather import Gather
+from edge.node import Node
+from edge.store.store import Store
+from edge.supervisor import Reporter
+from hardware.driver import Health
+
+EVERY_S: Final = 1.0
+
+
+class Status:
+    """The service that writes it."""
+
+    def __init__(self, config: Config, store: Store, node: Node, gather: Gather, courier: Callable[[], Courier | None]) -> None:  # fmt: skip
+        self._store, self._node, self._gather, self._courier = store, node, gather, courier
+        names = ("id", "name", "role", "node")
+        self._station = {name: config.station[name] for name in names} | {"pid": os.getpid()}
+
+    async def run(self, reporter: Reporter) -> None:
+        """Write until cancelled."""
+        reporter.health(Health.UP)
+        while True:
+            exchange = await self._node.call(self._node.exchange.status, self._node.clock.mono())
+            written = await asyncio.to_thread(self._store.write_status, self.row(exchange))
+            reporter.health(*((Health.UP, "") if written else (Health.DEGRADED, "the status file takes nothing")))
+            await asyncio.sleep(EVERY_S)
+
+    def row(self, exchange: Mapping[str, Any]) -> dict[str, Any]:
+        """All of it as plain values."""
+        now, links = self._node.clock.mono(), self._node.links
+        courier = self._courier()
+        progress = courier.progress if courier is not None else None
+        return {
+            "station": self._station,
+            "links": [
+                {"name": name, **link.bearer.health.row(now, link.bearer.budget())} for name, link in links.items()
+            ],
+            "devices": [
+                {
+                    "name": row.name,
+                    "kind": row.kind,
+                    "state": row.state.value,
+                    "why": row.why,
+                    "since_s": round(max(0.0, now - row.since.mono_ms / 1000), 1),
+                    "restarts": row.restarts,
+                }
+                for row in self._node.supervisor.rows
+                if row.kind != "link"
+            ],
+            "exchange": exchange,
+            "gather": {"lost": self._gather.lost},
+            "stick": progress and {"done": progress.done, "total": progress.total, "size": progress.size},
+        }

@@ -1,0 +1,100 @@
+"""`sanduan demo`: starts the field, says what happens, opens the screen where a person watches, and counts at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import sys
+import tempfile
+from argparse import Namespace
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+from edge.demo.plan import VEHICLE
+from edge.demo.run import Demo
+from edge.supervisor import run
+from tui.words import LANGUAGES, pick
+
+HEADLESS_S: Final = 60.0
+TEXTS: Final[dict[str, tuple[str, str]]] = {
+    "hello": ("三断演示:真实进程,模拟设备。", "Sanduan demo: real processes, simulated devices."),
+    "folder": ("  文件在 {folder}", "  files are in {folder}"),
+    "world": (
+        "  模拟世界已就绪:录制的北斗/GNSS 接收机接在串口上,一支六人分队的电台,山脊中继,可断的宽带链路",
+        "  the world is ready: recorded BeiDou/GNSS receivers on serial ports, radios of a team of six, a ridge relay, a broadband link that can be cut",
+    ),
+    "running": ("  {title} {name} 已运行(进程 {pid})", "  {title} {name} runs (process {pid})"),
+    "started": ("全部就绪,用时 {seconds} 秒。", "Everything is up after {seconds} s."),
+    "up": ("宽带链路 ● 接通  已存 {stored},中心已有 {at_central}", "broadband link ● up    stored {stored}, at central {at_central}"),
+    "down": ("宽带链路 ■ 切断  已存 {stored},中心已有 {at_central}", "broadband link ■ cut   stored {stored}, at central {at_central}"),
+    "sos": ("{name} 求救:{text}(经电台和中继)", "{name} SOS: {text} (by radio and relay)"),
+    "order": ("{name} 下令:{text}(宽带已断)", "{name} orders: {text} (broadband is cut)"),
+    "stick": ("通信员的存储盘在 {name}:{why}", "the courier's stick at {name}: {why}"),
+    "finish": ("收尾:设备静默,链路接通,等待全部送达……", "closing: devices silent, link up, waiting for everything to arrive …"),
+    "screen": ("打开指挥屏,按 q 结束。", "Opening the screen; q ends it."),
+    "ending": ("正在结束所有进程……", "ending every process …"),
+    "ended": ("已结束,没有留下进程。", "Ended; no process is left."),
+}  # fmt: skip
+
+
+class Teller:
+    """Says what happens on standard error, silent while the screen is open."""
+
+    def __init__(self, lang: str) -> None:
+        self.quiet = False
+        self._which = LANGUAGES.index(lang)
+
+    def __call__(self, name: str, /, **words: Any) -> None:
+        """One line."""
+        if not self.quiet:
+            print(TEXTS[name][self._which].format(**words), file=sys.stderr, flush=True)
+
+
+def demo(args: Namespace) -> int:
+    """Run it; 1 when something was lost."""
+    told = Teller(pick(args.lang))
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # either way everything is ended first
+    watched = not args.headless and sys.stdin.isatty() and sys.stdout.isatty()
+    with tempfile.TemporaryDirectory(prefix="sanduan-demo-", ignore_cleanup_errors=True) as name:
+        folder = Path(args.folder or name).resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        told("hello")
+        told("folder", folder=folder)
+        return run(_watched(args, folder, told) if watched else _headless(args, folder, told))
+
+
+async def _headless(args: Namespace, folder: Path, told: Teller) -> int:
+    async with Demo(folder, told, args.seed) as field:
+        await field.play(args.seconds or HEADLESS_S)
+        result = await field.finish()
+        told("ending")
+    print(json.dumps(result), flush=True)
+    return 1 if result["lost"] else 0
+
+
+async def _watched(args: Namespace, folder: Path, told: Teller) -> int:
+    """The screen in a process of its own, over the vehicle's store, until the person leaves it."""
+    async with Demo(folder, told, args.seed) as field:
+        playing = asyncio.create_task(field.play())
+        told("screen")
+        told.quiet = True
+        lang = ["--lang", args.lang] if args.lang else []
+        command = [sys.executable, "-m", "tui.cli", *lang, "tui", "-c", str(field.children[VEHICLE.name].file)]
+        screen = await asyncio.create_subprocess_exec(*command)
+        try:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(args.seconds):
+                    await screen.wait()
+        finally:
+            told.quiet = False
+            if screen.returncode is None:
+                screen.terminate()
+                await screen.wait()
+            playing.cancel()
+            await asyncio.gather(playing, return_exceptions=True)
+        print(json.dumps(field.result()), flush=True)
+        told("ending")
+    told("ended")
+    return 0
