@@ -138,11 +138,12 @@ class Station:
 
     def _services(self) -> None:
         self._add("gather", "service", self.gather.run)
-        status = Status(self.config, self.store, self.node, self.gather, lambda: self.courier)
+        commands = self.keys.role is Role.COMMAND
+        status = Status(self.config, self.store, self.node, self.gather, lambda: self.courier, commands)
         self._add("status", "service", status.run)
         self._add("unpack", "service", self._unpack)
         if not self.part.passes:
-            self._add("intents", "service", Intents(self.store, self.keys.role is Role.COMMAND).run)
+            self._add("intents", "service", Intents(self.store, commands).run)
         watch = self.config.sticks["watch"]
         places = usual_places() if watch is None else tuple(map(Path, watch))
         if places:

@@ -1,8 +1,8 @@
 """What a running node says about itself, once a second, in the status file beside its store: for screens, doctor and tests.
 
-station: id, name, role, node, pid. links: name, then radios.bearer.LinkHealth.row. devices: name, kind, state, why, since_s,
-restarts (devices, wearables and services alike). exchange: as sync.exchange says. gather: lost readings. stick: done, total
-and size while one is served.
+station: id, name, role, node, pid. commands: whether it may give orders. clock: wall ms or null, ClockQuality. links: name,
+then radios.bearer.LinkHealth.row. devices: name, kind, state, why, since_s, restarts (devices, wearables and services
+alike). exchange: as sync.exchange says. gather: lost readings. stick: done, total and size while one is served.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ EVERY_S: Final = 1.0
 class Status:
     """The service that writes it."""
 
-    def __init__(self, config: Config, store: Store, node: Node, gather: Gather, courier: Callable[[], Courier | None]) -> None:  # fmt: skip
+    def __init__(self, config: Config, store: Store, node: Node, gather: Gather, courier: Callable[[], Courier | None], commands: bool = False) -> None:  # fmt: skip
         self._store, self._node, self._gather, self._courier = store, node, gather, courier
+        self._commands = commands
         names = ("id", "name", "role", "node")
         self._station = {name: config.station[name] for name in names} | {"pid": os.getpid()}
 
@@ -43,10 +44,13 @@ class Status:
     def row(self, exchange: Mapping[str, Any]) -> dict[str, Any]:
         """All of it as plain values."""
         now, links = self._node.clock.mono(), self._node.links
+        stamp = self._store.clock.stamp()
         courier = self._courier()
         progress = courier.progress if courier is not None else None
         return {
             "station": self._station,
+            "commands": self._commands,
+            "clock": [stamp.wall_ms, int(stamp.quality)],
             "links": [
                 {"name": name, **link.bearer.health.row(now, link.bearer.budget())} for name, link in links.items()
             ],
