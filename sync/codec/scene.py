@@ -1,0 +1,131 @@
+"""The scene picture: everything a commander counts, in at most 63 bytes, and the pictures its sender has (docs/wire/picture.md).
+
+A scene names each value by its row in FIELDS; what is not known is left out. Rows are only ever added at the end, and a reader
+keeps the numbers of rows that it does not know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from hardware.errors import DecodeError
+from sync.codec.picture import FORMS, Form
+from sync.codec.stack import StackReader, StackWriter, Table
+from sync.ids import unzigzag, zigzag
+
+MAX_FIELDS: Final = 64
+MAX_HEARD: Final = 32
+HEARD: Final = 256  # a picture heard is told by its block number modulo this
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One value of a scene; `unit` is UCUM, "1" for counts and bits."""
+
+    number: int
+    name: str
+    unit: str
+    zh: str
+    en: str
+
+
+_ROWS: Final = (
+    "units 1 单位 units in the field",
+    "people 1 人员 people in the field",
+    "accounted 1 已点到 accounted for",
+    "alarms 1 告警 open alarms",
+    "red 1 红 casualties, immediate",
+    "yellow 1 黄 casualties, delayed",
+    "green 1 绿 casualties, minor",
+    "black 1 黑 casualties, dead",
+    "grey 1 灰 casualties, expectant",
+    "trapped 1 被困 trapped",
+    "missing 1 失联 missing",
+    "evacuated 1 已转移 evacuated",
+    "gas_kind 1 最危气体 kind of the worst gas",
+    "gas_value 1 气体浓度 worst gas, in its kind's own steps",
+    "gas_grade 1 气体等级 worst gas: 0 safe, 1 low alarm, 2 high alarm",
+    "water_mm mm 水位 water level",
+    "water_mm_h mm/h 涨率 rise of the water level",
+    "rain_dmm dmm 时雨量 rain in the last hour, tenths of a millimetre",
+    "links 1 链路 links up, one bit for each of LINKS",
+    "rollcall 1 点名 roll call open: seconds left",
+)
+FIELDS: Final = tuple(Field(number, *row.split(" ", 3)[:3], row.split(" ", 3)[3]) for number, row in enumerate(_ROWS))
+LINKS: Final = ("mqtt", "lan", "meshtastic", "rdss", "carried", "voice")
+_KNOWN: Final = Table.of((1, 3))
+_SIZE: Final = Table.of((20, 20, 20, 18, 16, 14, 12, 10, 8, 7, 6, 5, 4, *[3] * 8, *[1] * 11))  # bits of a folded value
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What one node knows of the whole: values by FIELDS name, those of unknown rows by number; heard: by origin, the latest
+    picture that can be built upon, as its block number modulo HEARD."""
+
+    values: Mapping[str, int] = field(default_factory=dict)
+    unknown: Mapping[int, int] = field(default_factory=dict)
+    heard: Mapping[int, int] = field(default_factory=dict)
+
+
+def encode_scene(scene: Scene) -> bytes:
+    """The body of a scene picture; ValueError for a name that FIELDS lacks or a value beyond 31 bits."""
+    names = {row.name for row in FIELDS}
+    if odd := set(scene.values) - names:
+        raise ValueError(f"a scene has no {', '.join(sorted(odd))}")
+    writer = StackWriter()
+    writer.uniform(Form.SCENE, FORMS)
+    by_number = {row.number: scene.values[row.name] for row in FIELDS if row.name in scene.values} | dict(scene.unknown)
+    count = max(by_number, default=-1) + 1
+    writer.uniform(count, MAX_FIELDS + 1)
+    for number in range(count):
+        value = by_number.get(number)
+        writer.put(_KNOWN, value is not None)
+        if value is not None:
+            _write(writer, value)
+    writer.uniform(len(scene.heard), MAX_HEARD + 1)
+    for origin, number in sorted(scene.heard.items()):
+        writer.plain(origin)
+        writer.uniform(number % HEARD, HEARD)
+    return writer.bytes()
+
+
+def decode_scene(data: bytes) -> Scene:
+    """The inverse of encode_scene; DecodeError on anything else."""
+    reader = StackReader(data)
+    if reader.uniform(FORMS) != Form.SCENE:
+        raise DecodeError("picture: not of the scene")
+    count = reader.uniform(MAX_FIELDS + 1)
+    found = {number: _read(reader) for number in range(count) if reader.take(_KNOWN)}
+    heard = {reader.plain(): reader.uniform(HEARD) for _ in range(reader.uniform(MAX_HEARD + 1))}
+    reader.end()
+    return Scene(
+        {FIELDS[number].name: value for number, value in found.items() if number < len(FIELDS)},
+        {number: value for number, value in found.items() if number >= len(FIELDS)},
+        heard,
+    )
+
+
+def form_of(data: bytes) -> Form:
+    """What a picture's body is; DecodeError when it is none."""
+    try:
+        return Form(StackReader(data).uniform(FORMS))
+    except ValueError as error:
+        raise DecodeError("picture: unknown form") from error
+
+
+def _write(writer: StackWriter, value: int) -> None:
+    folded = zigzag(value)
+    bits = folded.bit_length()
+    if bits >= 32:
+        raise ValueError(f"{value} is too large for a scene")
+    writer.put(_SIZE, bits)
+    if bits > 1:
+        writer.uniform(folded - (1 << bits - 1), 1 << bits - 1)
+
+
+def _read(reader: StackReader) -> int:
+    bits = reader.take(_SIZE)
+    folded = bits if bits < 2 else (1 << bits - 1) + reader.uniform(1 << bits - 1)
+    return unzigzag(folded)
