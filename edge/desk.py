@@ -6,13 +6,12 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+from edge.alone import alone
 from edge.config import Config
 from edge.keys import load
-from edge.store.connect import DatabaseError, open_writer
 from edge.store.log import StoreLog
 from edge.store.store import Store
 from hardware.clock import Clock
-from hardware.errors import StoreError
 from sync.records import Anchor
 from sync.seal.keyring import Keyring
 
@@ -22,22 +21,6 @@ def anchor(config: Config) -> Anchor:
     incident = config.incident
     start_ms = int(incident["start"].timestamp() * 1000)
     return Anchor(round(incident["lat"] * 1e7), round(incident["lon"] * 1e7), start_ms)
-
-
-@contextmanager
-def alone(store: Path) -> Iterator[None]:
-    """Hold a store for this process only, however it ends; StoreError while another one holds it."""
-    store.parent.mkdir(parents=True, exist_ok=True)
-    lock = open_writer(store.with_name(store.name + ".lock"))
-    try:
-        lock.execute("BEGIN EXCLUSIVE")
-    except DatabaseError:
-        lock.close()
-        raise StoreError(f"{store}: another sanduan works on this store (本库正被另一个 sanduan 使用)") from None
-    try:
-        yield
-    finally:
-        lock.close()
 
 
 @contextmanager

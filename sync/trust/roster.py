@@ -241,16 +241,15 @@ class Roster:
     def _rank(self, certificate: Certificate) -> tuple[bool, tuple[int, bytes]]:
         return certificate.issuer != self.root.index, _order(certificate)
 
-    def free(self, issuer: Certificate, wanted: int = 1) -> int:
-        """The lowest run of `wanted` indexes in an issuer's range that nobody has or gives out; SealError when it is full."""
-        taken = {held.index for held in self._held.values()} | {
-            index
-            for held in self._held.values()
-            if held.index != issuer.index and held.count and held.count < issuer.count
-            for index in range(held.first, held.first + held.count)
-        }
+    def free(self, issuer: Certificate, wanted: int = 1, start: int = 1, reserved: Iterable[int] = ()) -> int:
+        """The lowest run of `wanted` indexes in an issuer's range, from `start` on, that nobody has, gives out or reserved;
+        SealError when there is none."""
+        taken = {*self._held, *reserved}
+        for held in self._held.values():
+            if held.index != issuer.index and held.count and held.count < issuer.count:
+                taken.update(range(held.first, held.first + held.count))
         run = 0
-        for index in range(max(1, issuer.first), min(INDEXES, issuer.first + issuer.count)):
+        for index in range(max(start, issuer.first), min(INDEXES, issuer.first + issuer.count)):
             run = 0 if index in taken else run + 1
             if run == wanted:
                 return index - wanted + 1

@@ -11,8 +11,9 @@ from sync.records import Event
 
 GUEST_KINDS: Final = frozenset(
     BY_NAME[name].number
-    for name in ("guest.text", "sos", "receipt", "alarm.ack", "checkin", "rollcall.answer", "message")
+    for name in ("guest.text", "sos", "receipt", "alarm.ack", "checkin", "rollcall.answer", "message", "report", "mark")
 )  # what a stock terminal without keys may do: report and acknowledge, never order
+GUEST_ACTOR: Final = "guest "  # begins the actor of whatever a node passes on for a guest
 
 
 class Standing(Enum):
@@ -42,6 +43,12 @@ _ZH: Final = {
 def drawn(level: Level) -> bool:
     """Whether what has this level may be drawn at all; a guest's carries its label, a member's is hollow until ORIGIN."""
     return level is not Level.QUARANTINE
+
+
+def passed_on(event: Event, level: Level) -> Level:
+    """The level of an event from a block of `level`: a guest's words stay a guest's, whoever passes them on."""
+    guest = event.actor.startswith(GUEST_ACTOR) or event.kind == BY_NAME["guest.text"].number
+    return min(level, Level.GUEST) if guest else level
 
 
 def standing(event: Event, level: Level, age_s: float) -> Standing:
