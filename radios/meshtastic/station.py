@@ -73,8 +73,8 @@ class Station:
 
     def _try(self, packet: MeshPacket, sort: str, done: Callable[[], None]) -> None:
         """Listen, then talk; or draw slots again once the air is free."""
-        now = self.ether.clock.mono()
-        if (free := self.ether.busy_until(self.number)) > now:
+        free, now = self.ether.busy_until(self.number), self.ether.clock.mono()
+        if free > now:
             timer = self._after(free - now + self._slots(1, OWN_SLOTS), packet, sort, done)
             if sort == "relayed":
                 self._relaying[sender(packet), packet.id] = timer
