@@ -10,6 +10,7 @@ from typing import Any, Final
 from edge import config as configuration
 from edge.config import Named, Options
 from hardware.clock import Clock
+from hardware.driver import Heard
 from radios.bearer import Bearer
 from sync.seal.keyring import Keyring
 
@@ -17,7 +18,7 @@ from sync.seal.keyring import Keyring
 @dataclass(frozen=True, slots=True)
 class Site:
     """Where a bearer works. shared: radios that devices and bearers have in common, by name; data: the node's folder;
-    hear: gets the sentences of a positioning receiver that shares the bearer's line."""
+    hear: gets the sentences of a positioning receiver that shares the bearer's line; heard: plain words of guests."""
 
     node: int
     central: bool
@@ -26,6 +27,7 @@ class Site:
     data: Path
     shared: Mapping[str, Any]
     hear: Mapping[str, Callable[[bytes], None]]
+    heard: Callable[[Heard], None]
 
 
 def mqtt(name: str, options: Options, site: Site) -> Bearer:
@@ -67,10 +69,18 @@ def meshtastic(name: str, options: Options, site: Site) -> Bearer:
 def rdss(name: str, options: Options, site: Site) -> Bearer:
     """A BeiDou short-message terminal; it remembers its last send beside the store."""
     from radios.rdss.bearer import RdssBearer
+    from radios.rdss.session import Settings
 
-    file = site.data / f"{name}.slots"
     return RdssBearer(
-        name, options["port"], site.clock, options["cards"], baud=options["baud"], file=file, nmea=site.hear[name]
+        name,
+        options["port"],
+        site.clock,
+        options["cards"],
+        baud=options["baud"],
+        settings=Settings(None, options["capacity_bits"], options["frequency_s"], options["letters"]),
+        file=site.data / f"{name}.slots",
+        nmea=site.hear[name],
+        heard=site.heard,
     )
 
 

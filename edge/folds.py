@@ -76,10 +76,10 @@ def episode_of(event: Event) -> bytes:
 
 
 def alarms(lines: Iterable[EventLine]) -> list[Alarm]:
-    """The alarms that stand, worst and then newest first; only what a member or better says counts."""
+    """The alarms that stand, worst and then newest first; only what a member or better says counts, and a guest's SOS."""
     found: dict[bytes, Alarm] = {}
     for line in sorted(lines, key=_order):
-        if line.level >= Level.MEMBER:
+        if line.level >= Level.MEMBER or (line.level is Level.GUEST and line.event.kind == SOS):
             _take(found, line)
     standing = [alarm for alarm in found.values() if alarm.open]
     return sorted(

@@ -1,10 +1,10 @@
-"""From devices to the store: a bounded queue of observations written in batches, and what was heard turned into events."""
+"""From devices to the store: a bounded queue of observations written in batches; what was heard goes to the guests' desk."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable
 from typing import Final
 
 from edge.store.store import Store
@@ -12,24 +12,20 @@ from edge.supervisor import Reporter
 from hardware.clock import Clock
 from hardware.driver import Health, Heard
 from hardware.observation import Observation
-from sync.events import BY_NAME, key
-from sync.ids import Level
-from sync.records import Value
 
 QUEUE: Final = 20_000
 BATCH: Final = 250  # rows handed to the writer at once, so that urgent ones come between
 GATHER_S: Final = 0.05
-GUEST: Final = "guest.text"
-SPOKEN: Final = ("text", "alert")
 
 
 class Gather:
-    """What every device of a node emits, on its way into the store. lost: how much found the queue full."""
+    """What every device of a node emits, on its way into the store. lost: how much found the queue full; tell: takes what
+    is not a measurement."""
 
-    def __init__(self, store: Store, carriers: Mapping[str, str]) -> None:
+    def __init__(self, store: Store, tell: Callable[[Heard], None]) -> None:
         self.lost = 0
-        self._store, self._carriers = store, carriers
-        self._names: dict[str, str] = {}
+        self.tell = tell
+        self._store = store
         self._queue: deque[Observation] = deque()
         self._wake = asyncio.Event()
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -43,28 +39,6 @@ class Gather:
         if len(self._queue) == 1 and self._loop is not None:
             self._loop.call_soon_threadsafe(self._wake.set)
         return True
-
-    def tell(self, item: Heard) -> None:
-        """A guest's words become an event at once; a name is kept for the next of them."""
-        if item.kind == "name":
-            self._names[item.sender] = str(item.body.get("name") or "")
-        elif item.kind in SPOKEN:
-            self._store.write_event(
-                BY_NAME[GUEST].number, self._carriers.get(item.sender, ""), self._words(item), level=Level.GUEST
-            )
-
-    def _words(self, item: Heard) -> dict[int, Value]:
-        body = item.body
-        told: dict[str, Value] = {
-            "guest": item.sender,
-            "text": str(body.get("text") or item.kind),
-            "packet": item.packet,
-            "snr": _whole(body.get("snr")),
-            "hops": _whole(body.get("hops")),
-            "age_s": int(item.age_s),
-            "name": self._names.get(item.sender),
-        }
-        return {key(GUEST, name): value for name, value in told.items() if value is not None}
 
     async def run(self, reporter: Reporter) -> None:
         """Hand the queue to the store until cancelled; what is left then is written by `flush`."""
@@ -103,7 +77,3 @@ class Context:
     def health(self, state: Health, why: str = "") -> None:
         """Report a change of state."""
         self._reporter.health(state, why)
-
-
-def _whole(value: str | float | None) -> int | None:
-    return round(value) if isinstance(value, int | float) else None

@@ -27,8 +27,10 @@ from edge.carry import Courier
 from edge.config import Config, Named, listen
 from edge.drivers import Place, builtin, factory
 from edge.gather import Context, Gather
+from edge.guests import Guests
 from edge.intents import Intents
 from edge.node import Node
+from edge.outlets import outlet
 from edge.people import write_people
 from edge.status import Status
 from edge.sticks import usual_places
@@ -114,7 +116,8 @@ class Station:
         chance = random.Random()
         exchange = Exchange(self.log, self.keyring, self._policy(), chance)
         self.node = Node(exchange, self.supervisor)
-        self.gather = Gather(store, self._carriers())
+        self.guests = Guests(store, self._carriers())
+        self.gather = Gather(store, self.guests.heard)
         self.courier: Courier | None = None
         self.place = Place(config.station["id"], store.clock, self._carriers())
         self._came = asyncio.Event()
@@ -172,13 +175,19 @@ class Station:
         site = Site(
             self.keys.node, self.part.hub, self.store.clock, self.keyring, self.config.store.parent, self.place.shared,
             {named.name: hear[named.name].hear if named.name in hear else _unheard for named in self.config.bearers},
+            self.gather.tell,
         )  # fmt: skip
         for name, terminal in hear.items():
             self._add(f"{name}.gnss", "device", partial(self._drive, terminal))
         if self.part.hub and not self.config.bearers:
             self._embed(site)
         for named in self.config.bearers:
-            self.node.add(bearer(named, site))
+            link = bearer(named, site)
+            self.node.add(link)
+            if (reached := outlet(link)) is not None:
+                self.guests.add(reached)
+        if not self.part.passes:
+            self._add("guests", "service", self.guests.run)
 
     def _terminals(self) -> Iterator[tuple[str, SharedGnss]]:
         """The receivers inside RDSS terminals, by their bearer's name."""

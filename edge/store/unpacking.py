@@ -15,6 +15,7 @@ from sync import codec
 from sync.holes import decode_holes
 from sync.ids import BlockId, Content, Level
 from sync.records import Anchor, Batch, Event, Hole, Row, StreamInfo
+from sync.trust.standing import passed_on
 
 Record: TypeAlias = "Batch | Event | StreamInfo | Hole"
 NEAR_MS: Final = 10_000  # how far a row's monotonic time may differ when it travelled in another block
@@ -139,9 +140,10 @@ def _event(tx: Tx, ingest: Ingest, parcel: Parcel, event: Event, out: Outcome) -
     time = event.time
     row = Row(time.mono_ms, time.wall_ms, int(time.quality), (), ())
     at = _measured(parcel, row, time.mono_ms)
-    if ingest.event(tx, event, parcel.level, at, parcel.row, parcel.now.wall_ms):
+    level = passed_on(event, parcel.level)
+    if ingest.event(tx, event, level, at, parcel.row, parcel.now.wall_ms):
         out.rows += 1
-        out.events.append((event, parcel.level))
+        out.events.append((event, level))
 
 
 def _stream(tx: Tx, ingest: Ingest, parcel: Parcel, info: StreamInfo, out: Outcome) -> None:
