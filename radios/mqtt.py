@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiomqtt import Client, MqttCodeError, MqttError, ProtocolVersion
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
@@ -29,6 +29,7 @@ from hardware.errors import ConfigError, FrameTooLong, LinkBusy, LinkDown
 from radios.bearer import Arrival, Budget, Limits, LinkHealth
 
 MTU: Final = 65_000
+LARGEST: Final = MTU + 512  # bytes of an MQTT packet
 ARRIVALS: Final = 256
 IN_FLIGHT: Final = 16
 IN_FLIGHT_BYTES: Final = 1 << 20
@@ -102,12 +103,24 @@ def password(file: str) -> str:
 def _expiry() -> Properties:
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = SESSION_S
-    properties.MaximumPacketSize = MTU + 512
+    properties.MaximumPacketSize = LARGEST
     return properties
 
 
 class _Client(Client):
-    """A client that notices at once when a broker closes instead of answering; the library waits its whole time-out."""
+    """A client that notices at once when a broker closes instead of answering (the library waits its whole time-out), and
+    that hangs up on a packet longer than any of ours (the library would gather up to 256 MB of it)."""
+
+    def __init__(self, host: str, port: int, **options: Any) -> None:
+        super().__init__(host, port, **options)
+        paho: Any = self._client
+        read = paho._packet_read
+
+        def bounded() -> Any:
+            result = read()
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL if paho._in_packet["remaining_length"] > LARGEST else result
+
+        paho._packet_read = bounded
 
     def _on_socket_close(self, client: Any, userdata: Any, sock: Any) -> None:
         super()._on_socket_close(client, userdata, sock)

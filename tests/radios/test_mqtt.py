@@ -7,7 +7,7 @@ import getpass
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -60,6 +60,17 @@ async def insist(sender: MqttBearer, receiver: MqttBearer, frame: bytes) -> byte
                 return (await asyncio.wait_for(receiver.receive(), 0.5)).frame
             except (LinkDown, LinkBusy, TimeoutError):
                 await asyncio.sleep(0.05)
+
+
+def certificate(folder: Path) -> tuple[Path, Path]:
+    """A certificate of its own for 127.0.0.1, and its key."""
+    key, cert = folder / "key.pem", folder / "cert.pem"
+    make_cert = (
+        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {key} -out {cert} -days 2"
+    )
+    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
+    subprocess.run([*make_cert.split(), *names], check=True, capture_output=True)
+    return cert, key
 
 
 @pytest.mark.parametrize("kind", BOTH)
@@ -140,14 +151,9 @@ def test_user_names_open_the_embedded_broker() -> None:
     asyncio.run(main())
 
 
-@pytest.mark.peer("mosquitto")
+@pytest.mark.peer("mosquitto", "openssl")
 def test_mqtt_5_with_tls_and_the_right_root_only(tmp_path: Path) -> None:
-    key, cert = tmp_path / "key.pem", tmp_path / "cert.pem"
-    make_cert = (
-        f"openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout {key} -out {cert} -days 2"
-    )
-    names = ["-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"]
-    subprocess.run([*make_cert.split(), *names], check=True, capture_output=True)
+    cert, key = certificate(tmp_path)
 
     async def main() -> None:
         broker = Mosquitto(tmp_path, f"user {getpass.getuser()}\ncertfile {cert}\nkeyfile {key}\n")
@@ -159,6 +165,73 @@ def test_mqtt_5_with_tls_and_the_right_root_only(tmp_path: Path) -> None:
             assert trusting.health.why.endswith("MQTT 5")
             await until(lambda: "certificate" in wary.health.why.lower())
         await broker.kill()
+
+    asyncio.run(main())
+
+
+@pytest.mark.peer("mosquitto")
+@pytest.mark.peer("mosquitto_passwd", "openssl")
+def test_a_user_name_over_tls_and_a_wrong_password_said(tmp_path: Path) -> None:
+    users = tmp_path / "users"
+    subprocess.run(["mosquitto_passwd", "-c", "-b", str(users), "v7", "river"], check=True, capture_output=True)
+    users.chmod(0o600)
+    cert, key = certificate(tmp_path)
+    lines = f"allow_anonymous false\npassword_file {users}\ncertfile {cert}\nkeyfile {key}\nuser {getpass.getuser()}\n"
+
+    async def main() -> None:
+        broker = Mosquitto(tmp_path, lines)
+        await broker.start()
+        secure = {"tls": True, "ca_file": str(cert)}
+        good = bearer(broker.port, 7, username="v7", password="river", **secure)
+        bad = bearer(broker.port, 8, username="v7", password="lake", **secure)
+        async with running(good, bad):
+            await until(lambda: good.health.state is Health.UP)
+            await until(lambda: "refused" in bad.health.why)
+        await broker.kill()
+
+    asyncio.run(main())
+
+
+@pytest.mark.peer("mosquitto")
+def test_what_came_while_the_other_end_was_away_waits_in_its_session(tmp_path: Path) -> None:
+    async def main() -> None:
+        broker = Mosquitto(tmp_path)
+        await broker.start()
+        node, central = bearer(broker.port, 7), bearer(broker.port, 1, central=True)
+        async with running(node):
+            async with running(central):
+                await until(lambda: node.health.state is central.health.state is Health.UP)
+            await node.send(b"while you were away")
+            await until(lambda: node.health.frames_out == 1)
+            async with running(central):
+                assert (await asyncio.wait_for(central.receive(), 5)).frame == b"while you were away"
+        await broker.kill()
+
+    asyncio.run(main())
+
+
+def test_a_packet_longer_than_any_of_ours_ends_the_connection() -> None:
+    """A hostile broker announces 256 MB and begins to send them."""
+    sent = 0
+
+    async def flood(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal sent
+        await reader.read(4096)
+        writer.write(b"\x20\x03\x00\x00\x00\x30\xff\xff\xff\x7f")
+        with suppress(OSError):
+            while True:
+                writer.write(bytes(65_536))
+                await writer.drain()
+                sent += 65_536
+        writer.close()
+
+    async def main() -> None:
+        server = await asyncio.start_server(flood, "127.0.0.1", 0)
+        node = bearer(server.sockets[0].getsockname()[1], 7)
+        async with running(node):
+            await until(lambda: node.health.state is Health.DOWN and node.health.why != "not started")
+        server.close()
+        assert sent < 64 << 20
 
     asyncio.run(main())
 
