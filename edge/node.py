@@ -35,13 +35,18 @@ class Node:
 
     def add(self, bearer: Bearer) -> Link:
         """Take a bearer on; before `run`."""
-        link = Link(bearer, self.exchange, self.call, self.clock, self.nudge)
+        link = Link(bearer, self.exchange, self.call, self.clock, self._moved)
         self.links[bearer.name] = link
         self.supervisor.add(Task(bearer.name, "link", link.run, LINK_BACKOFF))
         return link
 
     def nudge(self) -> None:
-        """Something was committed or came in: every link asks again."""
+        """Something was committed: every link asks again."""
+        self.exchange.changed()
+        self._moved()
+
+    def _moved(self) -> None:
+        """A frame came in: every link asks again."""
         for link in self.links.values():
             link.nudge()
 

@@ -58,6 +58,9 @@ class Log(Protocol):
     def read(self, block_id: BlockId) -> bytes | None:
         """The block's bytes, or None when it is not (or no longer) held."""
 
+    def age_s(self, block_id: BlockId) -> float:
+        """Seconds since the block was sealed, as far as this node can tell; 0 for one that is not held."""
+
     def held(self, source: Source) -> Ranges:
         """Numbers whose bytes are still here and can be sent."""
 

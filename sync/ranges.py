@@ -60,6 +60,11 @@ class Ranges:
         return len(self._spans)
 
     @property
+    def first(self) -> int:
+        """The smallest number, -1 when empty."""
+        return self._spans[0][0] if self._spans else -1
+
+    @property
     def top(self) -> int:
         """The largest number, -1 when empty."""
         return self._spans[-1][1] if self._spans else -1
@@ -75,18 +80,28 @@ class Ranges:
         for first, last in other:
             self.add(first, last)
 
+    def discard(self, number: int) -> None:
+        """Take one number out; harmless when it is not here."""
+        at = bisect_right(self._spans, (number, 1 << 62)) - 1
+        if at < 0 or self._spans[at][1] < number:
+            return
+        first, last = self._spans[at]
+        parts = ((first, number - 1), (number + 1, last))
+        self._spans[at : at + 1] = [part for part in parts if part[0] <= part[1]]
+
     def minus(self, other: Ranges) -> Ranges:
         """The numbers here that are not in `other`."""
-        out = Ranges()
+        out, cuts, at = Ranges(), other._spans, 0
         for first, last in self._spans:
-            for low, high in other:
-                if high < first:
-                    continue
-                if low > last:
-                    break
+            while at < len(cuts) and cuts[at][1] < first:
+                at += 1
+            ahead = at
+            while ahead < len(cuts) and cuts[ahead][0] <= last:
+                low, high = cuts[ahead]
                 if low > first:
                     out._spans.append((first, low - 1))
-                first = high + 1
+                first = max(first, high + 1)
+                ahead += 1
             if first <= last:
                 out._spans.append((first, last))
         return out

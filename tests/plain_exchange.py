@@ -38,6 +38,9 @@ class PlainExchange:
     def detach(self, bearer: str, now: float) -> None:
         del self._limits[bearer]
 
+    def changed(self) -> None:
+        pass
+
     def received(self, bearer: str, arrival: Arrival) -> Any:
         try:
             found = read_frame(self._ring, self._ring.check(arrival.frame))

@@ -40,6 +40,10 @@ class FaultyLog:
         """As the log behind."""
         return self.log.read(block_id)
 
+    def age_s(self, block_id: BlockId) -> float:
+        """As the log behind."""
+        return self.log.age_s(block_id)
+
     def held(self, source: Source) -> Ranges:
         """As the log behind."""
         return self.log.held(source)

@@ -23,6 +23,7 @@ class MemoryDisk:
         self.conflicts = 0
         self._rings, self._now = rings, now
         self._blocks: dict[BlockId, bytes] = {}
+        self._sealed: dict[BlockId, float] = {}
         self._have: dict[Source, Ranges] = {}
         self._purged: dict[Source, Ranges] = {}
         self._ends: dict[int, dict[Source, Ranges]] = {}
@@ -37,6 +38,7 @@ class MemoryDisk:
         """A copy as it is restored or cloned: with all content, under a new life's incarnation."""
         other = MemoryDisk(self._rings, incarnation, self._now)
         other._blocks, other._have = dict(self._blocks), copy.deepcopy(self._have)
+        other._sealed = dict(self._sealed)
         other._purged = copy.deepcopy(self._purged)
         other._ends, other._waiting = copy.deepcopy(self._ends), copy.deepcopy(self._waiting)
         return other
@@ -48,6 +50,10 @@ class MemoryDisk:
     def read(self, block_id: BlockId) -> bytes | None:
         """The block's bytes."""
         return self._blocks.get(block_id)
+
+    def age_s(self, block_id: BlockId) -> float:
+        """Since it was sealed."""
+        return self._now() - self._sealed.get(block_id, self._now())
 
     def held(self, source: Source) -> Ranges:
         """Numbers whose bytes are here: all that are had, until purged."""
@@ -114,9 +120,10 @@ class MemoryDisk:
         if (block.id.origin, block.id.incarnation) == (self.origin, self.incarnation):
             self.conflicts += 1
             return Verdict.CONFLICT
-        self._keep(block.id, block.block)
+        self._keep(block.id, block.block, block.age_s)
         return Verdict.NEW if block.body is not None else Verdict.SEALED
 
-    def _keep(self, block_id: BlockId, block: bytes) -> None:
+    def _keep(self, block_id: BlockId, block: bytes, age_s: float = 0.0) -> None:
         self._blocks[block_id] = block
+        self._sealed[block_id] = self._now() - age_s
         self._have.setdefault(block_id.source, Ranges()).add(block_id.number)

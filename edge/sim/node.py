@@ -37,6 +37,9 @@ class Talker(Protocol):
     def detach(self, bearer: str, now: float) -> None:
         """The link went down."""
 
+    def changed(self) -> None:
+        """The log changed from elsewhere."""
+
     def received(self, bearer: str, arrival: Arrival) -> object:
         """A frame came in."""
 
@@ -107,6 +110,8 @@ class SimNode:
 
     def nudge(self) -> None:
         """Something was committed: every link asks again now."""
+        if self.exchange is not None:
+            self.exchange.changed()
         for name in self._attached:
             self._ask(name, self.world.now)
 

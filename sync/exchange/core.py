@@ -1,0 +1,179 @@
+"""What hearing and sending share: the log's sets, the neighbours, the lines, and what is still to go to whom."""
+
+from __future__ import annotations
+
+import random
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from sync.exchange.assembly import Assembly
+from sync.exchange.havelist import bounded
+from sync.exchange.ledger import NEVER, Expiries, Lease, Target
+from sync.exchange.lines import Line
+from sync.exchange.peers import Peer
+from sync.exchange.policy import Policy
+from sync.exchange.telling import Teller
+from sync.ids import BlockId, Lane, Source
+from sync.log import Log
+from sync.ranges import Ranges
+from sync.seal.keyring import Keyring
+
+URGENT: Final = (Lane.FLASH, Lane.COMMAND)
+ROWS: Final = (Lane.FLASH, Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
+GOSSIPED: Final = frozenset((Lane.FLASH, Lane.COMMAND, Lane.TRACK))
+AGES: Final = 4096  # ages of blocks remembered
+LOOK_S: Final = 30.0  # the log is looked through so often even when nobody says that it changed
+SOON_S: Final = 0.05  # and not more often than this when somebody does
+NEIGHBOURS: Final = 4096
+
+
+class Neighbour:
+    """A node that was heard: what it has, and what it lacks. relay: it gives no word for its lists."""
+
+    __slots__ = ("node", "peer", "relay", "target")
+
+    def __init__(self, node: int) -> None:
+        self.node, self.peer, self.target, self.relay = node, Peer(node), Target(node), False
+
+
+class Core:
+    """State of one exchange; its methods keep wants and leases true to what log and neighbours say."""
+
+    def __init__(self, log: Log, ring: Keyring, policy: Policy, chance: random.Random) -> None:
+        self.log, self.ring, self.policy, self.chance = log, ring, policy, chance
+        self.lines: dict[str, Line] = {}
+        self.neighbours: dict[int, Neighbour] = {}
+        self.teller = Teller(ring)
+        self.expiries = Expiries()
+        self.assembly = Assembly(policy.partial_bytes)
+        self.refused: Counter[str] = Counter()
+        self.conflicts: list[BlockId] = []
+        self.pictures: dict[tuple[int, int], tuple[int, str]] = {}  # newest number and the line it came by, by life
+        self.stale = True
+        self.looked_at = -NEVER
+        self.waiting_at: dict[Lane, float] = dict.fromkeys(Lane, NEVER)
+        self._held: dict[Source, Ranges] = {}
+        self._ages: OrderedDict[BlockId, tuple[float, float]] = OrderedDict()
+
+    # the log
+
+    def look(self, now: float) -> None:
+        """See what changed in the log behind our back."""
+        if now < self.look_at:
+            return
+        self.stale, self.looked_at = False, now
+        for source in list(self.log.have()):
+            self.refresh(source)
+        life = self.log.origin, self.log.incarnation
+        newest = self.log.held(Source(*life, Lane.PICTURE)).top
+        if newest >= 0:
+            self.pictures[life] = newest, ""
+        for lane in ROWS:
+            pending = self.log.pending(lane)
+            if not pending.rows:
+                self.waiting_at[lane] = NEVER
+            else:
+                self.waiting_at[lane] = now + max(0.0, self.policy.hold_s[lane] - pending.oldest_s)
+
+    @property
+    def look_at(self) -> float:
+        """When the log is to be looked through again."""
+        return self.looked_at + (SOON_S if self.stale else LOOK_S)
+
+    def refresh(self, source: Source) -> None:
+        """A source may have changed in the log."""
+        have = self.log.have().get(source)
+        held = self.log.held(source)
+        changed = have is not None and self.teller.mine.put(source, bounded(have))
+        if changed or self._held.get(source) != held:
+            self._held[source] = held.copy()
+            for target in self.targets():
+                self.review(target, source)
+
+    def added(self, block_id: BlockId) -> None:
+        """One block more is in the log."""
+        have = self.log.have().get(block_id.source)
+        if have is not None:
+            self.teller.mine.put(block_id.source, bounded(have))
+        self._held.setdefault(block_id.source, Ranges()).add(block_id.number)
+
+    def age_s(self, block_id: BlockId, now: float) -> float:
+        """Seconds since the block was sealed."""
+        known = self._ages.get(block_id)
+        if known is not None:
+            return known[0] + now - known[1]
+        return self.aged(block_id, self.log.age_s(block_id), now)
+
+    def aged(self, block_id: BlockId, age_s: float, now: float) -> float:
+        """Remember a block's age."""
+        self._ages[block_id] = age_s, now
+        while len(self._ages) > AGES:
+            self._ages.popitem(last=False)
+        return age_s
+
+    # who lacks what
+
+    def targets(self) -> Iterator[Target]:
+        """Every neighbour, and whoever may listen on each line."""
+        for neighbour in self.neighbours.values():
+            yield neighbour.target
+        for line in self.lines.values():
+            yield line.anyone
+
+    def neighbour(self, node: int) -> Neighbour | None:
+        """A node that was heard; None for ourselves, or when there are more than anybody can have."""
+        found = self.neighbours.get(node)
+        if found is None and node != self.log.origin and len(self.neighbours) < NEIGHBOURS:
+            found = self.neighbours[node] = Neighbour(node)
+        return found
+
+    def offered(self, target: Target, lane: Lane) -> bool:
+        """Whether a lane goes to this target at all."""
+        if not target.node:
+            return lane in URGENT
+        if lane in GOSSIPED or target.node in self.policy.central:
+            return lane is not Lane.PICTURE
+        neighbour = self.neighbours[target.node]
+        return neighbour.relay or self.log.origin not in self.policy.central
+
+    def lack(self, target: Target, source: Source) -> Ranges:
+        """What the target lacks of a source and we can send."""
+        held = self._held.get(source)
+        if held is None or not self.offered(target, source.lane):
+            return Ranges()
+        if not target.node:
+            return held.minus(self.covered(source))
+        peer = self.neighbours[target.node].peer
+        if not peer.known(source):
+            return Ranges()
+        has = peer.vector.sets.get(source)
+        return held.copy() if has is None else held.minus(has)
+
+    def covered(self, source: Source) -> Ranges:
+        """What is known to be where it should go."""
+        ends = [found for node in self.policy.central if (found := self.log.end_of(node).get(source)) is not None]
+        if len(ends) == 1:
+            return ends[0]
+        return Ranges(span for numbers in ends for span in numbers)
+
+    def review(self, target: Target, source: Source) -> list[tuple[BlockId, Lease]]:
+        """Bring a target's wants of one source up to date; the leases that are done with."""
+        return target.lacks(source, self.lack(target, source))
+
+    def review_all(self, target: Target, sources: Iterable[Source] | None = None) -> list[tuple[BlockId, Lease]]:
+        """The same for many sources, by default all."""
+        landed = []
+        for source in list(self._held if sources is None else sources):
+            landed += self.review(target, source)
+        return landed
+
+    def home(self, node: int, lane: Lane, now: float) -> Line | None:
+        """The line by which a lane goes to a neighbour: the cheapest, then the fastest, of those that work."""
+        lines = [line for line in self.lines.values() if lane in line.lanes and line.alive(node, now)]
+        return min(lines, key=lambda line: (line.sick(now), line.limits.cost, -line.limits.rate), default=None)
+
+    def lapse(self, now: float) -> None:
+        """Leases that are over: what is still lacking may be sent again."""
+        for target, block_id, _ in self.expiries.due(now):
+            target.lapse(block_id)

@@ -1,0 +1,309 @@
+"""Frames that come in: blocks into the log, lists into the views of neighbours, and what each leaves owed."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from hardware.errors import DecodeError, SealError
+from radios.bearer import Arrival
+from sync import carried
+from sync.exchange.core import Core, Neighbour
+from sync.exchange.frame import PART, Delta, Digest, Got, Listing, Need, Partial, Piece, Whole, read_parts
+from sync.exchange.havelist import differing
+from sync.exchange.ledger import NEVER, Target
+from sync.exchange.lines import Heard as Place
+from sync.exchange.lines import Line
+from sync.exchange.peers import Heard
+from sync.exchange.relay import Guard
+from sync.exchange.telling import WORN, statement
+from sync.ids import BlockId, Lane, Source
+from sync.intake import opened
+from sync.log import Incoming, Verdict
+from sync.ranges import Ranges
+
+HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
+REASONS: Final = 64  # different reasons counted
+CONFLICTS: Final = 256
+SEEN: Final = 256  # signed end lists remembered, so that a copy costs nothing
+KEPT: Final = 64  # signed end lists kept for whom we meet later
+LISTS: Final = (Digest, Delta, Listing)
+
+
+class Hearing:
+    """Takes frames in."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+        self.guard = Guard(core)
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self.kept: OrderedDict[bytes, frozenset[Source]] = OrderedDict()  # frames, and what each speaks of
+
+    def received(self, line: Line, arrival: Arrival) -> int:
+        """Take a frame in; how many blocks it brought that were not here. StoreError when they could not be stored."""
+        try:
+            return self._received(line, arrival)
+        except (DecodeError, SealError) as error:
+            self.refuse(str(error))
+            return 0
+
+    def refuse(self, reason: str) -> None:
+        """Count why something was not taken."""
+        refused = self.core.refused
+        if reason in refused or len(refused) < REASONS:
+            refused[reason] += 1
+        else:
+            refused["other"] += 1
+
+    def _received(self, line: Line, arrival: Arrival) -> int:
+        data = arrival.frame
+        if data and data[0] < PART and line.limits.names_sender:
+            return self._commit(line, [opened(self.core.ring, data, None, line.name)], arrival.at)
+        inner, late = self._checked(data)
+        if inner and inner[0] in (carried.BLOCKS, carried.ENDS):
+            return self._carried(line, inner, late, arrival)
+        parts = read_parts(inner)
+        blocks = []
+        for part in parts:
+            if isinstance(part, Whole):
+                blocks.append(part)
+            elif isinstance(part, Piece):
+                whole = self._piece(line, part, arrival.at)
+                blocks += [whole] if whole else []
+            elif not late:
+                self._told(line, part, arrival)
+        return self._blocks(line, blocks, arrival) if blocks else 0
+
+    def _checked(self, data: bytes) -> tuple[bytes, bool]:
+        """The frame without its MAC, and whether only its blocks count."""
+        try:
+            return self.core.ring.check(data), False
+        except SealError:
+            return self.core.ring.check_late(data), True
+
+    # blocks
+
+    def _piece(self, line: Line, piece: Piece, now: float) -> Whole | None:
+        core = self.core
+        held = core.log.have().get(piece.id.source)
+        if held is not None and piece.id.number in held:
+            core.assembly.drop(piece.id)
+            self._again(line, now)
+            return None
+        self.guard.admit(piece.id, piece.total)
+        done = core.assembly.add(piece, line.name, now)
+        for debt in line.debts.values() if line.limits.two_way else ():
+            debt.partials_at = now + 2 * line.frame_s + line.ack_s(now)
+        return None if done is None else Whole(piece.id, int(done[1]), done[0])
+
+    def _blocks(self, line: Line, blocks: Sequence[Whole], arrival: Arrival) -> int:
+        core, incoming = self.core, []
+        for each in blocks:
+            have = core.log.have().get(each.id.source)
+            if have is not None and each.id.number in have and core.log.read(each.id) == each.block:
+                self._again(line, arrival.at)
+                continue
+            try:
+                self.guard.admit(each.id, len(each.block), arrival.peer)
+                incoming.append(opened(core.ring, each.block, each.id, line.name, each.age_s))
+            except (DecodeError, SealError) as error:
+                self.refuse(str(error))
+        return self._commit(line, incoming, arrival.at) if incoming else 0
+
+    def _commit(self, line: Line, incoming: Sequence[Incoming], now: float) -> int:
+        new = 0
+        for block, verdict in zip(incoming, self.core.log.commit(incoming)):
+            if verdict in HAD:
+                new += 1
+                self._added(line, block, now)
+            elif verdict is Verdict.CONFLICT:
+                self.refuse("same id, other bytes")
+                if block.id not in self.core.conflicts:
+                    self.core.conflicts = [*self.core.conflicts, block.id][-CONFLICTS:]
+            elif verdict is Verdict.REFUSED:
+                self.refuse("refused by the store")
+            else:
+                self._again(line, now)
+        return new
+
+    def _added(self, line: Line, block: Incoming, now: float) -> None:
+        core, block_id = self.core, block.id
+        core.aged(block_id, block.age_s, now)
+        self.guard.took(block_id, len(block.block))
+        if block_id.lane is Lane.PICTURE:
+            core.pictures[block_id[:2]] = block_id.number, line.name
+            return
+        core.added(block_id)
+        jitter = core.chance.uniform(0.5, 1.5)
+        quick = block_id.lane is Lane.FLASH
+        delay = line.ack_s(now) * jitter * (0.3 if quick else 1.0)
+        self._owe(line, now + delay)
+        for other in core.lines.values():
+            if other is not line:
+                self._owe(other, now + 4 * other.ack_s(now) * jitter)
+        for target in core.targets():
+            self._offer(target, block_id, line, now)
+
+    def _offer(self, target: Target, block_id: BlockId, line: Line, now: float) -> None:
+        """A new block: who lacks it gets it, unless it was on the air for all of them just now."""
+        if not self.core.offered(target, block_id.lane) or block_id.number not in self.core.lack(
+            target, block_id.source
+        ):
+            return
+        if line.limits.broadcast and (target is line.anyone or line.alive(target.node, now)):
+            until = now + line.rto(now, 1) * self.core.chance.uniform(1.0, 2.0)
+            target.overheard(block_id, line.name, until)
+            if block_id.lane is not Lane.FLASH:
+                self.core.expiries.add(target, block_id, target.flight[block_id.source][block_id.number])
+        else:
+            target.one_more(block_id)
+
+    def _again(self, line: Line, now: float) -> None:
+        """Something came that is here already: perhaps our acknowledgement was lost."""
+        crowd = line.limits.broadcast and line.live(now) > 2
+        self._owe(line, now + line.ack_s(now) * self.core.chance.uniform(0.5, 1.5) * (4 if crowd else 1))
+
+    def _owe(self, line: Line, at: float) -> None:
+        if line.limits.two_way:
+            for debt in line.debts.values():
+                debt.due = min(debt.due, max(at, debt.told_at + line.ack_s(at) / 2))
+
+    # lists
+
+    def _told(self, line: Line, part: object, arrival: Arrival) -> None:
+        """A list, or what belongs to lists."""
+        core, now = self.core, arrival.at
+        if isinstance(part, Need):
+            self._asked(line, part, arrival)
+            return
+        node = part.by if isinstance(part, Got) else part.node  # type: ignore[attr-defined]
+        neighbour = core.neighbour(node)
+        if neighbour is None:
+            return
+        self._met(line, neighbour, arrival)
+        if isinstance(part, LISTS):
+            self._listed(line, neighbour, part, now)
+        elif isinstance(part, Got):
+            if part.node == core.log.origin:
+                neighbour.peer.got(part.scope, part.key)
+        elif isinstance(part, Partial):
+            self._partial(line, neighbour, part)
+
+    def _met(self, line: Line, neighbour: Neighbour, arrival: Arrival) -> None:
+        now = arrival.at
+        if not line.alive(neighbour.node, now):
+            debt = line.debt(neighbour.node)
+            debt.due = min(debt.due, now + line.ack_s(now) * self.core.chance.uniform(0.2, 1.0))
+            line.statements.extend(each for each in self.kept if each not in line.statements)
+        line.heard[neighbour.node] = Place(arrival.peer, now)
+
+    def _listed(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
+        core, peer, debt = self.core, neighbour.peer, line.debt(neighbour.node)
+        mine = core.teller.mine
+        if isinstance(part, Digest):
+            heard = peer.digest(part, mine, now)
+        elif isinstance(part, Delta):
+            heard = peer.delta(part, now)
+        else:
+            heard = peer.listing(part, mine, now)
+        neighbour.relay = not part.vouch
+        if heard is Heard.UNCLEAR:
+            wait = line.ack_s(now) if isinstance(part, Listing) and not part.last else 0.0
+            debt.needs.setdefault(neighbour.node, now + wait + core.chance.uniform(0.1, 0.6) * line.ack_s(now))
+            return
+        debt.needs.pop(neighbour.node, None)
+        if heard is Heard.NEWS and (not isinstance(part, Delta) or len(part.code) > WORN):
+            debt.gots[neighbour.node, part.scope] = peer.keep(part.scope)
+            debt.gots_at = min(debt.gots_at, now + line.ack_s(now))
+        self._follow(line, neighbour, now)
+        if part.vouch and peer.unproven:
+            self._prove(neighbour, part, now)
+
+    def _follow(self, line: Line, neighbour: Neighbour, now: float) -> None:
+        """Bring what it lacks up to date, and learn from what it acknowledged."""
+        core, peer = self.core, neighbour.peer
+        sources, peer.fresh, peer.changed = (None if peer.fresh else peer.changed), False, set()
+        for block_id, lease in core.review_all(neighbour.target, sources):
+            sender = core.lines.get(lease.line)
+            if sender is not None and lease.sent_at != NEVER and neighbour.target.tries.get(block_id) == 1:
+                sender.acked(now - lease.sent_at, lease.size)
+            neighbour.target.forget(block_id)
+
+    def _prove(self, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
+        """What a member gave its word for is its end list."""
+        core, peer = self.core, neighbour.peer
+        if not peer.views[part.scope].whole:
+            return
+        digest = peer.vector.digest(part.scope)
+        if not core.ring.vouched(peer.node, statement(peer.node, part.scope, digest), part.vouch):
+            return
+        proven = {source: peer.vector.sets[source] for source in peer.unproven if source in peer.vector.sets}
+        peer.unproven = set()
+        self._merge(peer.node, proven)
+
+    def _merge(self, node: int, ends: Mapping[Source, Ranges]) -> None:
+        core = self.core
+        if not ends or not (node in core.policy.central or node in core.policy.members or not core.policy.members):
+            return
+        core.log.merge_end(node, ends)
+        if node in core.policy.central:
+            for line in core.lines.values():
+                core.review_all(line.anyone, ends)
+            self.guard.ended(ends)
+
+    def _asked(self, line: Line, need: Need, arrival: Arrival) -> None:
+        """Somebody lacks our list: it differs from the asker's guess in some buckets."""
+        core, now = self.core, arrival.at
+        if need.node not in (0, core.log.origin):
+            return
+        node = next((node for node, place in line.heard.items() if place.address == arrival.peer), 0)
+        debt = line.debt(node)
+        if need.node:
+            debt.mask |= differing(need.buckets, core.teller.mine.buckets(need.scope)) if need.buckets else 255
+        debt.told = b""
+        debt.due = min(debt.due, now + core.chance.uniform(0.1, 1.0) * line.ack_s(now))
+
+    def _partial(self, line: Line, neighbour: Neighbour, part: Partial) -> None:
+        """It has some bytes of a block: only the others are sent, and at once if the block was under lease as a whole."""
+        target = neighbour.target
+        target.holds_part(part.id, part.got)
+        sending = line.open.get(part.id.lane)
+        if (sending is None or sending.id != part.id) and (lease := target.under(part.id, line.name)) is not None:
+            if part.id.lane is Lane.FLASH:
+                lease.until = 0.0
+            else:
+                target.lapse(part.id)
+
+    # end lists that others carry
+
+    def _carried(self, line: Line, inner: bytes, late: bool, arrival: Arrival) -> int:
+        """A frame as on carried media: whole blocks, or an end list that its node signed."""
+        if inner in self._seen:
+            return 0
+        found = carried.read_frame(self.core.ring, inner, late)
+        if found.ends is None:
+            return self._blocks(line, [Whole(each.id, 0, each.block) for each in found.blocks], arrival)
+        node, ends = found.ends
+        self._seen[inner] = None
+        while len(self._seen) > SEEN:
+            self._seen.popitem(last=False)
+        known = self.core.log.end_of(node)
+        if node != self.core.log.origin and any(
+            numbers.minus(known.get(source, Ranges())) for source, numbers in ends.items()
+        ):
+            self._merge(node, ends)
+            self.keep(inner, ends)
+            for other in self.core.lines.values():
+                if other is not line or not line.limits.broadcast:
+                    other.statements.append(inner)
+        return 0
+
+    def keep(self, inner: bytes, ends: Mapping[Source, Ranges]) -> None:
+        """Keep a signed end list for whom we meet later; those it covers go."""
+        speaks = frozenset(ends)
+        for old in [old for old, sources in self.kept.items() if sources <= speaks]:
+            del self.kept[old]
+        self.kept[inner] = speaks
+        while len(self.kept) > KEPT:
+            self.kept.popitem(last=False)

@@ -1,0 +1,215 @@
+"""What is still to go to whom: for each target the blocks it lacks, and the leases of those under way."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from sync.ids import BlockId, Lane, Source
+from sync.ranges import Ranges
+
+NEVER: Final = float("inf")
+NEWEST_FIRST: Final = frozenset((Lane.TRACK, Lane.HISTORY))
+PARTIALS: Final = 64  # unfinished blocks remembered of one target
+
+
+@dataclass(slots=True)
+class Lease:
+    """A block on its way by a line: not to be sent again before `until`. sent_at: NEVER when it was only overheard."""
+
+    line: str
+    until: float
+    sent_at: float
+    size: int
+
+
+class Target:
+    """A node, or whoever may listen on a line, and what of ours it lacks.
+
+    want: to be sent, by lane and source; flight: under lease. Flash is kept by line, because it goes on all of them at once:
+    `flash` holds every flash block that the target lacks with its leases by line.
+    """
+
+    def __init__(self, node: int) -> None:
+        self.node = node
+        self.want: dict[Lane, dict[Source, Ranges]] = {lane: {} for lane in Lane}
+        self.flight: dict[Source, dict[int, Lease]] = {}
+        self.flash: dict[BlockId, dict[str, Lease]] = {}
+        self.tries: dict[BlockId, int] = {}
+        self.parts: dict[BlockId, Ranges] = {}
+        self.in_flight: dict[str, int] = {}  # bytes by line
+
+    def lacks(self, source: Source, lack: Ranges) -> list[tuple[BlockId, Lease]]:
+        """Everything of a source that the target lacks, as just found out; the leases that are done with."""
+        if source.lane is Lane.FLASH:
+            return self._lacks_flash(source, lack)
+        flight, landed = self.flight.get(source), []
+        if flight:
+            for number in [number for number in flight if number not in lack]:
+                landed.append(self._land(source, number))
+            lack = lack.minus(Ranges((number, number) for number in self.flight.get(source, ())))
+        self._set(source, lack)
+        return landed
+
+    def _lacks_flash(self, source: Source, lack: Ranges) -> list[tuple[BlockId, Lease]]:
+        landed = []
+        for block_id in [each for each in self.flash if each.source == source and each.number not in lack]:
+            for lease in self.flash.pop(block_id).values():
+                self._landed(lease)
+                landed.append((block_id, lease))
+        for number in lack.numbers():
+            self.flash.setdefault(BlockId(*source, number), {})
+        return landed
+
+    def one_more(self, block_id: BlockId) -> None:
+        """A block is here that the target lacks."""
+        if block_id.lane is Lane.FLASH:
+            self.flash.setdefault(block_id, {})
+        elif block_id.number not in self.flight.get(block_id.source, ()):
+            self.want[block_id.lane].setdefault(block_id.source, Ranges()).add(block_id.number)
+
+    def overheard(self, block_id: BlockId, line: str, until: float) -> None:
+        """The target probably heard it when we did: nothing is sent before `until`."""
+        lease = Lease(line, until, NEVER, 0)
+        if block_id.lane is Lane.FLASH:
+            self.flash.setdefault(block_id, {})[line] = lease
+        else:
+            self._take(block_id)
+            self.flight.setdefault(block_id.source, {})[block_id.number] = lease
+
+    def wants(self, block_id: BlockId, line: str, now: float) -> bool:
+        """Whether the block may go to it by this line now."""
+        if block_id.lane is Lane.FLASH:
+            leases = self.flash.get(block_id)
+            return leases is not None and (line not in leases or leases[line].until <= now)
+        wanted = self.want[block_id.lane].get(block_id.source)
+        return wanted is not None and block_id.number in wanted
+
+    def lease(self, block_id: BlockId, lease: Lease) -> None:
+        """It is being sent."""
+        if block_id.lane is Lane.FLASH:
+            leases = self.flash.setdefault(block_id, {})
+            if lease.line in leases:
+                self._landed(leases[lease.line])
+            leases[lease.line] = lease
+        else:
+            self._take(block_id)
+            self.flight.setdefault(block_id.source, {})[block_id.number] = lease
+        self.in_flight[lease.line] = self.in_flight.get(lease.line, 0) + lease.size
+        self.tries[block_id] = self.tries.get(block_id, 0) + 1
+
+    def under(self, block_id: BlockId, line: str) -> Lease | None:
+        """The lease of a block by a line."""
+        if block_id.lane is Lane.FLASH:
+            return self.flash.get(block_id, {}).get(line)
+        lease = self.flight.get(block_id.source, {}).get(block_id.number)
+        return lease if lease is not None and lease.line == line else None
+
+    def lapse(self, block_id: BlockId) -> None:
+        """Its lease is over: it may be sent again."""
+        flight = self.flight.get(block_id.source, {})
+        if block_id.number in flight:
+            self._landed(flight.pop(block_id.number))
+            self.want[block_id.lane].setdefault(block_id.source, Ranges()).add(block_id.number)
+
+    def void(self, line: str) -> None:
+        """A line went down: whatever was on it may go by another at once."""
+        self.in_flight.pop(line, None)
+        for leases in self.flash.values():
+            leases.pop(line, None)
+        for source, flight in list(self.flight.items()):
+            for number in [number for number, lease in flight.items() if lease.line == line]:
+                self.lapse(BlockId(*source, number))
+
+    def holds_part(self, block_id: BlockId, got: Ranges) -> None:
+        """It has these bytes of a block already."""
+        if block_id in self.parts or len(self.parts) < PARTIALS:
+            self.parts[block_id] = got
+
+    def next_of(self, lane: Lane) -> BlockId | None:
+        """The next wanted block of a lane other than flash."""
+        for source, numbers in self.want[lane].items():
+            return BlockId(*source, numbers.top if lane in NEWEST_FIRST else numbers.first)
+        return None
+
+    def retried(self, lane: Lane) -> Iterator[BlockId]:
+        """Wanted blocks of a lane that were sent before in vain."""
+        return (each for each in self.tries if each.lane is lane and self.wants(each, "", NEVER))
+
+    def flash_due(self, line: str, now: float) -> Iterator[BlockId]:
+        """Flash blocks that may go by this line now."""
+        return (each for each, leases in self.flash.items() if line not in leases or leases[line].until <= now)
+
+    def flash_at(self, line: str) -> float:
+        """When the next flash block is due on this line."""
+        return min((leases[line].until if line in leases else 0.0 for leases in self.flash.values()), default=NEVER)
+
+    def drop(self, block_id: BlockId) -> None:
+        """It is not to be sent any more: gone from here, or out of date."""
+        if self.flash.pop(block_id, None) is None:
+            self._take(block_id)
+        self.forget(block_id)
+
+    def _take(self, block_id: BlockId) -> None:
+        wanted = self.want[block_id.lane].get(block_id.source)
+        if wanted is not None:
+            wanted.discard(block_id.number)
+            if not wanted:
+                del self.want[block_id.lane][block_id.source]
+
+    def _set(self, source: Source, lack: Ranges) -> None:
+        if lack:
+            self.want[source.lane][source] = lack
+        else:
+            self.want[source.lane].pop(source, None)
+        if not self.tries:
+            return
+        for block_id in [each for each in self.tries if each.source == source and each.number not in lack]:
+            if block_id.number not in self.flight.get(source, ()):
+                self.forget(block_id)
+
+    def _land(self, source: Source, number: int) -> tuple[BlockId, Lease]:
+        flight = self.flight[source]
+        lease = flight.pop(number)
+        self._landed(lease)
+        if not flight:
+            del self.flight[source]
+        return BlockId(*source, number), lease
+
+    def _landed(self, lease: Lease) -> None:
+        if lease.line in self.in_flight:
+            self.in_flight[lease.line] = max(0, self.in_flight[lease.line] - lease.size)
+
+    def forget(self, block_id: BlockId) -> None:
+        """Nothing more is known of a block that landed or was dropped."""
+        self.tries.pop(block_id, None)
+        self.parts.pop(block_id, None)
+
+
+@dataclass(slots=True)
+class Expiries:
+    """When leases end, in order; a lease that was renewed or ended is passed over."""
+
+    _heap: list[tuple[float, int, Target, BlockId, Lease]] = field(default_factory=list)
+    _order: int = 0
+
+    def add(self, target: Target, block_id: BlockId, lease: Lease) -> None:
+        """Watch a lease; flash is looked at on every pass anyway."""
+        if block_id.lane is not Lane.FLASH:
+            self._order += 1
+            heapq.heappush(self._heap, (lease.until, self._order, target, block_id, lease))
+
+    def due(self, now: float) -> Iterable[tuple[Target, BlockId, Lease]]:
+        """Leases that are over."""
+        while self._heap and self._heap[0][0] <= now:
+            _, _, target, block_id, lease = heapq.heappop(self._heap)
+            current = target.flight.get(block_id.source, {}).get(block_id.number)
+            if current is lease:
+                yield target, block_id, lease
+
+    @property
+    def at(self) -> float:
+        """When to look again."""
+        return self._heap[0][0] if self._heap else NEVER

@@ -1,0 +1,158 @@
+"""One bearer as the exchange sees it: who is heard on it, what is owed there, how long an answer takes."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final
+
+from radios.bearer import Budget, Limits
+from sync.exchange.havelist import Scope, Vector
+from sync.exchange.ledger import NEVER, Target
+from sync.exchange.policy import Policy
+from sync.ids import BlockId, Lane, Source
+from sync.ranges import Ranges
+
+ACK_S: Final = (0.25, 0.5, 3.0, 8.0, 15.0)  # how long an acknowledgement waits for more, by cost
+BEACON_S: Final = (20.0, 60.0, 120.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
+SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a flash
+ACK_BYTES: Final = 60.0
+ACK_SHARE: Final = 0.15  # of a line's bytes that acknowledgements may take
+MOST_RTO_S: Final = 1800.0
+WINDOW: Final = 4 << 20  # bytes under way on one line to one target
+
+
+@dataclass(slots=True)
+class Heard:
+    """Where a node was heard on a line, and when."""
+
+    address: str
+    at: float
+
+
+@dataclass(slots=True)
+class Sending:
+    """A block that takes several frames. todo: byte ranges still to be sent."""
+
+    id: BlockId
+    block: bytes
+    age_s: float
+    begun: float
+    todo: Ranges
+    targets: list[Target]
+
+
+@dataclass(slots=True)
+class Progress:
+    """A list under way in several parts: the vector it was begun with, the buckets, and the last source told."""
+
+    vector: Vector
+    mask: int
+    after: Source | None = None
+
+
+@dataclass(slots=True)
+class Debt:
+    """What is owed to one audience: our own list, others' lists asked for, vectors of theirs that we now know."""
+
+    due: float = NEVER
+    told: bytes = b""
+    told_at: float = -NEVER
+    hello: bool = True
+    mask: int = 0
+    listing: Progress | None = None
+    needs: dict[int, float] = field(default_factory=dict)
+    gots: dict[tuple[int, int], bytes] = field(default_factory=dict)
+    gots_at: float = NEVER
+    partials_at: float = NEVER
+
+    @property
+    def at(self) -> float:
+        """When the first of it is due."""
+        return min(self.due, self.gots_at, self.partials_at, min(self.needs.values(), default=NEVER))
+
+
+class Line:
+    """An attached bearer. anyone: whoever may listen without being heard; lag, spread: of acknowledgements, in seconds."""
+
+    def __init__(self, name: str, limits: Limits, policy: Policy, now: float) -> None:
+        self.name, self.limits, self.policy, self.up_at = name, limits, policy, now
+        self.lanes = frozenset(lane for lane in Lane if policy.may(lane, limits.lanes, limits.cost))
+        self.scope = (
+            Scope.ALL if Lane.HISTORY in self.lanes else Scope.TRACKS if Lane.TRACK in self.lanes else Scope.URGENT
+        )
+        self.heard: dict[int, Heard] = {}
+        self.debts: dict[int, Debt] = {}
+        self.open: dict[Lane, Sending] = {}
+        self.anyone = Target(0)
+        self.statements: deque[bytes] = deque(maxlen=32)
+        self.pictures: dict[tuple[int, int], int] = {}
+        self.hush_until = -NEVER
+        self.lag: float | None = None
+        self.spread = 0.0
+        self.budget: Budget | None = None
+        self.sent_bytes = self.acked_bytes = self.frames = self.unproven = 0
+        self.unproven_since = NEVER
+
+    @property
+    def frame_s(self) -> float:
+        """How long the largest frame takes."""
+        return self.limits.mtu / self.limits.rate + self.limits.gap_s
+
+    @property
+    def beacon_s(self) -> float:
+        """Between two signs of life."""
+        return BEACON_S[min(self.limits.cost, len(BEACON_S) - 1)]
+
+    def ack_s(self, now: float) -> float:
+        """How long an acknowledgement waits for others to join it: the more neighbours share the line, the longer."""
+        least = max(ACK_S[min(self.limits.cost, len(ACK_S) - 1)], ACK_BYTES / self.limits.rate / ACK_SHARE)
+        return least * (1 + self.live(now) / 2) if self.limits.broadcast else least
+
+    def alive(self, node: int, now: float) -> bool:
+        """Whether a node was heard lately."""
+        heard = self.heard.get(node)
+        return heard is not None and now - heard.at < 2.5 * self.beacon_s
+
+    def live(self, now: float) -> int:
+        """How many nodes were heard lately."""
+        return sum(self.alive(node, now) for node in self.heard)
+
+    def nodes(self, now: float) -> Iterator[int]:
+        """Those nodes."""
+        return (node for node in self.heard if self.alive(node, now))
+
+    def debt(self, node: int) -> Debt:
+        """What is owed to one node, or to everybody on a broadcast line."""
+        key = 0 if self.limits.broadcast else node
+        found = self.debts.get(key)
+        if found is None:
+            found = self.debts[key] = Debt(hello=False)
+        return found
+
+    def rto(self, now: float, tries: int) -> float:
+        """How long to wait for an acknowledgement before sending again, after so many tries."""
+        if self.lag is None:
+            first = 3 * self.ack_s(now) + 4 * self.frame_s + 1.0
+        else:
+            first = max(self.lag + 4 * self.spread, 0.5 * self.ack_s(now) + self.frame_s, 0.2)
+        return min(first * 2.0 ** min(tries, 8), MOST_RTO_S)
+
+    def window(self, now: float) -> int:
+        """Bytes that may be under way to one target."""
+        return min(WINDOW, max(8 * self.limits.mtu, int(self.limits.rate * (self.rto(now, 0) + 2.0))))
+
+    def acked(self, lease_s: float, size: int) -> None:
+        """A block was acknowledged so long after it was sent for the first time."""
+        self.acked_bytes += size
+        self.unproven, self.unproven_since = 0, NEVER
+        if self.lag is None:
+            self.lag, self.spread = lease_s, lease_s / 2
+        else:
+            self.spread += (abs(lease_s - self.lag) - self.spread) / 4
+            self.lag += (lease_s - self.lag) / 8
+
+    def sick(self, now: float) -> bool:
+        """Up, but nothing sent has been acknowledged for long: not to be relied on."""
+        return self.unproven > 4 * self.limits.mtu and now - self.unproven_since > 3 * self.rto(now, 1)

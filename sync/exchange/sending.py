@@ -1,0 +1,401 @@
+"""Which bytes go next on a line: flash before everything, then what is owed, then the other lanes by urgency."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from radios.bearer import Budget
+from sync.exchange import frame
+from sync.exchange.core import URGENT, Core
+from sync.exchange.ledger import NEVER, Lease, Target
+from sync.exchange.lines import SLOW_S, Debt, Line, Sending
+from sync.ids import BlockId, Lane
+from sync.ranges import Ranges
+from sync.seal.contract import MAC
+
+LEAST_PIECE: Final = 16  # bytes of a block worth a piece
+LEAST_ROOM: Final = 24
+QUICK: Final = 3  # times that flash is sent with hardly a pause
+QUICK_S: Final = 0.35
+REPEAT_S: Final = 30.0  # into silence: the first pause, doubled each time
+MOST_REPEAT_S: Final = 3600.0
+SMALL_BLOCK: Final = 1024  # bytes of a flash or command block at most, where it can be helped
+LARGE_BLOCK: Final = 60_000
+BLOCK_S: Final = 20.0  # a block of rows takes a line no longer than this
+CHEAP: Final = (Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A frame to be sent; `to`: the bearer's address of its receiver, "" for everybody."""
+
+    frame: bytes
+    to: str = ""
+
+
+@dataclass(slots=True)
+class Packing:
+    """A frame being filled for an audience."""
+
+    line: Line
+    to: str
+    targets: list[Target]
+    room: int
+    data: bytearray = field(default_factory=bytearray)
+    bare: bytes = b""
+
+    @property
+    def left(self) -> int:
+        """Bytes of room left."""
+        return self.room - len(self.data)
+
+
+class Sender:
+    """Fills frames."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def outgoing(self, line: Line, budget: Budget, now: float) -> Outgoing | None:
+        """The next frame for a line within its budget, None when there is none now."""
+        core, line.budget = self.core, budget
+        core.look(now)
+        core.lapse(now)
+        room = min(line.limits.mtu, budget.bytes_left) - MAC
+        if room < LEAST_ROOM:
+            return None
+        for to, nodes in self._audiences(line, now):
+            packing = Packing(line, to, [*(core.neighbours[node].target for node in nodes)], room)
+            if not line.limits.broadcast and to == "" and nodes:
+                packing.targets = packing.targets[:1]
+            self._fill(packing, nodes, now)
+            if packing.data or packing.bare:
+                return self._sealed(packing)
+        return None
+
+    def _audiences(self, line: Line, now: float) -> Iterator[tuple[str, list[int]]]:
+        """Who a frame may be for: everybody on a broadcast line, else one after another, and last whoever is silent."""
+        nodes = list(line.nodes(now))
+        if line.limits.broadcast:
+            yield "", nodes
+            return
+        for node in nodes:
+            yield line.heard[node].address, [node]
+        yield "", []
+
+    def _sealed(self, packing: Packing) -> Outgoing:
+        line = packing.line
+        data = packing.bare or bytes(packing.data) + self.core.ring.mac(bytes(packing.data))
+        line.sent_bytes += len(data)
+        line.frames += 1
+        return Outgoing(data, packing.to)
+
+    def _fill(self, packing: Packing, nodes: Sequence[int], now: float) -> None:
+        line = packing.line
+        anyone = line.limits.broadcast or not nodes
+        targets = [*packing.targets, line.anyone] if anyone else packing.targets
+        packing.targets = targets
+        if Lane.FLASH in line.lanes:
+            self._flash(packing, now)
+        if packing.bare:
+            return
+        self._owed(packing, nodes, now)
+        if now < line.hush_until:
+            return
+        self._picture(packing)
+        for lane in CHEAP:
+            if lane in line.lanes and not packing.bare:
+                self._lane(packing, lane, now)
+
+    # flash and the lanes
+
+    def _flash(self, packing: Packing, now: float) -> None:
+        line = packing.line
+        if Lane.FLASH in line.open:
+            self._pieces(packing, line.open[Lane.FLASH], now)
+        if self.core.waiting_at[Lane.FLASH] <= now:
+            self._cut(line, Lane.FLASH, now)
+        while packing.left > LEAST_ROOM and Lane.FLASH not in line.open:
+            block_id = next(iter(self._flash_due(packing, now)), None)
+            if block_id is None or not self._send(packing, block_id, now):
+                return
+
+    def _flash_due(self, packing: Packing, now: float) -> Iterator[BlockId]:
+        for target in packing.targets:
+            for block_id in list(target.flash_due(packing.line.name, now)):
+                if target.node or self._silent(packing.line, block_id, now):
+                    yield block_id
+
+    def _silent(self, line: Line, block_id: BlockId, now: float) -> bool:
+        """Whether a block is worth sending to nobody in particular."""
+        if self.core.age_s(block_id, now) > self.core.policy.valid_s[block_id.lane]:
+            line.anyone.drop(block_id)
+            return False
+        return not line.live(now) or (block_id.lane is Lane.FLASH and block_id.origin == self.core.log.origin)
+
+    def _lane(self, packing: Packing, lane: Lane, now: float) -> None:
+        line = packing.line
+        while packing.left > LEAST_ROOM:
+            if lane in line.open:
+                if not self._pieces(packing, line.open[lane], now):
+                    return
+                continue
+            block_id = self._next(packing, lane, now)
+            if block_id is None and self._due(line, lane, now) and self._taken(packing, lane, now):
+                block_id = self._next(packing, lane, now) if self._cut(line, lane, now) else None
+            if block_id is None or not self._send(packing, block_id, now):
+                return
+
+    def _due(self, line: Line, lane: Lane, now: float) -> bool:
+        return self.core.waiting_at[lane] <= now
+
+    def _taken(self, packing: Packing, lane: Lane, now: float) -> bool:
+        """Whether somebody here would take a new block of this lane now."""
+        return any(self._open_to(packing.line, target, lane, now) for target in packing.targets)
+
+    def _open_to(self, line: Line, target: Target, lane: Lane, now: float) -> bool:
+        """Whether a lane's new blocks go to a target by this line: one home for each, the cheapest that works."""
+        if not self.core.offered(target, lane):
+            return False
+        if not target.node:
+            return lane in URGENT and not line.live(now)
+        if target.in_flight.get(line.name, 0) > line.window(now):
+            return False
+        return self.core.home(target.node, lane, now) is line
+
+    def _next(self, packing: Packing, lane: Lane, now: float) -> BlockId | None:
+        line = packing.line
+        for target in packing.targets:
+            if self._open_to(line, target, lane, now):
+                block_id = target.next_of(lane)
+            elif lane is Lane.COMMAND and target.node:
+                block_id = next(target.retried(lane), None)
+            else:
+                continue
+            while block_id is not None and not target.node and not self._silent(line, block_id, now):
+                block_id = target.next_of(lane) if not line.live(now) else None
+            if block_id is not None:
+                return block_id
+        return None
+
+    def _cut(self, line: Line, lane: Lane, now: float) -> bool:
+        """Have waiting rows sealed in a size that suits the line; False when nothing waited after all."""
+        core = self.core
+        room = min(line.limits.mtu - MAC - frame.whole_size(0, 1), LARGE_BLOCK)
+        if lane in URGENT:
+            budget = min(max(room, 160), SMALL_BLOCK)
+        else:
+            budget = min(max(room, int(line.limits.rate * BLOCK_S)), LARGE_BLOCK)
+        ids = core.log.cut(lane, budget)
+        pending = core.log.pending(lane)
+        if not ids or not pending.rows:
+            core.waiting_at[lane] = NEVER
+        else:
+            core.waiting_at[lane] = now + max(0.0, core.policy.hold_s[lane] - pending.oldest_s)
+        for block_id in ids:
+            core.aged(block_id, 0.0, now)
+            core.added(block_id)
+            for target in core.targets():
+                if core.offered(target, lane) and block_id.number in core.lack(target, block_id.source):
+                    target.one_more(block_id)
+        return bool(ids)
+
+    def _send(self, packing: Packing, block_id: BlockId, now: float) -> bool:
+        """Put a block, or its first piece, into the frame; False when it has to wait for another frame."""
+        core, line = self.core, packing.line
+        block = core.log.read(block_id)
+        if block is None:
+            for target in core.targets():
+                target.drop(block_id)
+            core.refresh(block_id.source)
+            return True
+        targets = [target for target in packing.targets if target.wants(block_id, line.name, now) or (target.tries.get(block_id) and block_id.lane is Lane.COMMAND)]  # fmt: skip
+        age = core.age_s(block_id, now)
+        size = frame.whole_size(len(block), age)
+        if size > packing.room:
+            return self._begin(packing, block_id, block, age, targets, now)
+        if size > packing.left:
+            return False
+        packing.data += frame.write_whole(block_id, age, block)
+        self._leased(line, block_id, len(block), targets, now)
+        return True
+
+    def _begin(
+        self, packing: Packing, block_id: BlockId, block: bytes, age: float, targets: list[Target], now: float
+    ) -> bool:
+        """A block larger than a frame goes in pieces, without those that every target has already."""
+        line = packing.line
+        if line.limits.names_sender and not packing.data and len(block) <= packing.room + MAC:
+            packing.bare = block
+            self._leased(line, block_id, len(block), targets, now)
+            return True
+        todo = Ranges([(0, len(block) - 1)])
+        if targets and all(block_id in target.parts for target in targets):
+            common = targets[0].parts[block_id]
+            for target in targets[1:]:
+                common = common.minus(common.minus(target.parts[block_id]))
+            todo = todo.minus(common)
+        for target in targets:
+            target.lease(block_id, Lease(line.name, NEVER, now, len(block)))
+            target.parts.pop(block_id, None)
+        line.open[block_id.lane] = Sending(block_id, block, age, now, todo or Ranges([(0, len(block) - 1)]), targets)
+        return self._pieces(packing, line.open[block_id.lane], now)
+
+    def _pieces(self, packing: Packing, sending: Sending, now: float) -> bool:
+        """As much of an open block as fits; True when it is through."""
+        line, age = packing.line, sending.age_s + now - sending.begun
+        while sending.todo:
+            at, last = next(iter(sending.todo))
+            head = frame.piece_head(sending.id, age, len(sending.block), at)
+            size = min(last - at + 1, packing.left - len(head) - 3)
+            if size < min(LEAST_PIECE, last - at + 1):
+                return False
+            packing.data += frame.write_piece(sending.id, age, len(sending.block), at, sending.block[at : at + size])
+            sending.todo = sending.todo.minus(Ranges([(at, at + size - 1)]))
+        del line.open[sending.id.lane]
+        for target in sending.targets:
+            lease = target.under(sending.id, line.name)
+            if lease is not None:
+                self._until(line, sending.id, target, lease, len(sending.block), now)
+        self._spent(line, len(sending.block), now)
+        return True
+
+    def _leased(self, line: Line, block_id: BlockId, size: int, targets: list[Target], now: float) -> None:
+        for target in targets:
+            lease = Lease(line.name, NEVER, now, size)
+            target.lease(block_id, lease)
+            self._until(line, block_id, target, lease, size, now)
+        self._spent(line, size, now)
+
+    def _until(self, line: Line, block_id: BlockId, target: Target, lease: Lease, size: int, now: float) -> None:
+        """How long a block that was sent is waited for."""
+        tries = target.tries.get(block_id, 1)
+        air = size / line.limits.rate
+        if block_id.lane is Lane.FLASH and tries < QUICK and line.frame_s > SLOW_S:
+            lease.until = now + air + QUICK_S
+            line.hush_until = lease.until
+        elif not target.node:
+            lease.until = now + min(REPEAT_S * 2.0 ** min(tries - 1, 10), MOST_REPEAT_S)
+        else:
+            lease.until = now + air + line.rto(now, tries - 1) * self.core.chance.uniform(1.0, 1.3)
+        lease.sent_at = now
+        self.core.expiries.add(target, block_id, lease)
+
+    def _spent(self, line: Line, size: int, now: float) -> None:
+        if not line.unproven:
+            line.unproven_since = now
+        line.unproven += size
+
+    def _picture(self, packing: Packing) -> None:
+        """The newest picture of everybody, once on each line, never back to where it came from."""
+        core, line = self.core, packing.line
+        if Lane.PICTURE not in line.lanes:
+            return
+        for life, (number, came_by) in core.pictures.items():
+            if line.pictures.get(life, -1) >= number or (came_by == line.name and line.limits.broadcast):
+                continue
+            block_id = BlockId(*life, Lane.PICTURE, number)
+            block = core.log.read(block_id)
+            line_size = 0 if block is None else frame.whole_size(len(block), 0)
+            if block is None or line_size > packing.room:
+                line.pictures[life] = number
+            elif line_size <= packing.left:
+                line.pictures[life] = number
+                packing.data += frame.write_whole(block_id, 0, block)
+
+    # what is owed
+
+    def _owed(self, packing: Packing, nodes: Sequence[int], now: float) -> None:
+        line = packing.line
+        if not line.limits.two_way:
+            return
+        debt = line.debts.setdefault(0 if line.limits.broadcast or not nodes else nodes[0], Debt(hello=False))
+        soon = now + (line.ack_s(now) if packing.data else 0.0)
+        if debt.partials_at <= soon:
+            self._partials(packing, debt, now)
+        if debt.due <= soon or debt.listing is not None:
+            self._own_list(packing, debt, nodes, now)
+        if debt.hello and packing.left > LEAST_ROOM:
+            debt.hello = False
+            packing.data += frame.write_need(0, line.scope, b"")
+        if debt.gots_at <= soon or (packing.data and debt.gots):
+            self._gots(packing, debt)
+        self._needs(packing, debt, now)
+        if line.statements and not packing.data and len(line.statements[0]) <= packing.room:
+            packing.data += line.statements.popleft()
+            packing.room = len(packing.data)
+
+    def _own_list(self, packing: Packing, debt: Debt, nodes: Sequence[int], now: float) -> None:
+        core, line = self.core, packing.line
+        if debt.due > now and debt.listing is None and now < debt.told_at + line.ack_s(now) / 2:
+            return
+        peers = [core.neighbours[node].peer for node in nodes]
+        told = core.teller.own(debt, line.scope, peers, packing.left)
+        packing.data += told
+        if told:
+            debt.told_at = now
+        if told and debt.listing is None:
+            debt.due = (
+                now + line.beacon_s * core.chance.uniform(0.8, 1.2) if nodes or debt.hello or not line.heard else NEVER
+            )
+
+    def _gots(self, packing: Packing, debt: Debt) -> None:
+        while debt.gots and packing.left >= 8:
+            (node, scope), key = debt.gots.popitem()
+            packing.data += frame.write_got(self.core.log.origin, node, scope, key)
+        debt.gots_at = debt.gots_at if debt.gots else NEVER
+
+    def _needs(self, packing: Packing, debt: Debt, now: float) -> None:
+        """Ask for lists; again with patience until they come."""
+        core, line = self.core, packing.line
+        for node, due in list(debt.needs.items()):
+            if due <= now and packing.left >= 28:
+                guess = core.neighbours[node].peer.guess(line.scope, core.teller.mine)
+                wide = line.limits.mtu >= 1000
+                packing.data += frame.write_need(node, line.scope, b"" if wide else guess.buckets(line.scope))
+                debt.needs[node] = now + max(4 * line.ack_s(now), 10.0) if line.alive(node, now) else NEVER
+
+    def _partials(self, packing: Packing, debt: Debt, now: float) -> None:
+        core, line = self.core, packing.line
+        debt.partials_at = NEVER
+        for block_id, got in list(core.assembly.stalled(line.name, now - 1.5 * line.frame_s)):
+            told = frame.write_partial(core.log.origin, block_id, got)
+            if len(told) > packing.left:
+                debt.partials_at = now
+                return
+            packing.data += told
+            core.assembly.told(block_id)
+
+    # when
+
+    def next_at(self, line: Line, now: float) -> float:
+        """When there will be something for this line, as far as can be told now."""
+        core = self.core
+        at = min((debt.at for debt in line.debts.values()), default=NEVER) if line.limits.two_way else NEVER
+        if line.statements and line.limits.two_way:
+            return now
+        flash = min((target.flash_at(line.name) for target in self._near(line, now)), default=NEVER)
+        at = min(at, flash, core.look_at)
+        if now < line.hush_until:
+            return min(at, line.hush_until)
+        if line.open or any(line.pictures.get(life, -1) < number for life, (number, by) in core.pictures.items() if not (by == line.name and line.limits.broadcast)):  # fmt: skip
+            return now
+        return min(at, core.expiries.at, self._rows_at(line, now))
+
+    def _near(self, line: Line, now: float) -> Iterator[Target]:
+        yield from (self.core.neighbours[node].target for node in line.nodes(now))
+        if not line.live(now) or line.anyone.flash:
+            yield line.anyone
+
+    def _rows_at(self, line: Line, now: float) -> float:
+        """When rows or blocks of the lanes beside flash can go."""
+        core, at = self.core, NEVER
+        for target in self._near(line, now):
+            for lane in CHEAP:
+                if lane in line.lanes and self._open_to(line, target, lane, now):
+                    at = min(at, now if target.want[lane] else core.waiting_at[lane])
+        if Lane.FLASH in line.lanes:
+            at = min(at, core.waiting_at[Lane.FLASH])
+        return at
