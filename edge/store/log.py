@@ -97,6 +97,14 @@ class StoreLog:
         found = self._rows(f"SELECT bytes FROM payload WHERE block = (SELECT id FROM block WHERE {ID})", block_id)
         return found[0][0] if found else None
 
+    def age_s(self, block_id: BlockId) -> float:
+        """Seconds since the block was sealed; time between two boots is not known and not counted."""
+        found = self._rows(f"SELECT at_boot, at_ms, age_ms FROM block WHERE {ID}", block_id)
+        if not found:
+            return 0.0
+        now, (boot, at_ms, age_ms) = self._store.clock.stamp(), found[0]
+        return max(0, now.mono_ms - (at_ms if boot == now.boot else 0) + age_ms) / 1000
+
     def pending(self, lane: Lane) -> Pending:
         """What waits to be sealed; ages of rows from an earlier boot without a wall clock count from this boot's start."""
         rows = self._store.waiting[lane]

@@ -3,23 +3,42 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from edge.folds import Stage
 from hardware.clock import ClockQuality
 from hardware.driver import Health
 from sync.ids import Level
 from tui import lines
 from tui.app import CommandScreen
-from tui.scene import EventRow, LaneRow, LinkRow, PersonRow, Reading, Scene, Where
+from tui.scene import (
+    AlarmRow,
+    EventRow,
+    FlowRow,
+    Forecast,
+    LaneRow,
+    LinkRow,
+    PersonRow,
+    Reach,
+    Reading,
+    Scene,
+    Where,
+)
 from tui.symbols import SETS, State
+from tui.theme import NAMED
 from tui.widgets.live_table import LiveTable, fit
 from tui.words import WORDS, Words
 
 
-def person(subject: str, age_s: float, hr: float | None = 88, alarm: str = "") -> PersonRow:
+def person(subject: str, age_s: float, hr: float | None = 88, alarm: tuple[str, str] = ("", "")) -> PersonRow:
     return PersonRow(subject, "", {"vital.hr": Reading(hr, age_s, 15)}, age_s, alarm=alarm)
+
+
+DOWN = ("倒地", "man down")
 
 
 SCENE = Scene(
@@ -33,22 +52,36 @@ SCENE = Scene(
     ),
     devices=(LinkRow("gnss0", Health.UP, "", 10), LinkRow("gas0", Health.DOWN, "port missing", 30)),
     backlog=(LaneRow("flash", 0, 0), LaneRow("command", 2, 12), LaneRow("history", 4120, 2400)),
-    people=(person("R1", 2), person("R2", 40), person("R3", 600), person("R4", 1, 141, "man down")),
-    events=(EventRow(5, "求救", "SOS", "R4 倒地", "R4", Level.MEMBER, urgent=True),
-            EventRow(90, "来宾消息", "guest message", "到", "!a1b2c3d4", Level.GUEST)),
+    people=(person("R1", 2), person("R2", 40), person("R3", 600), person("R4", 1, 141, DOWN)),
+    events=(
+        EventRow(5, ("求救", "SOS"), ("R4 倒地", "R4 down"), "R4", Level.MEMBER, True, (3, 7, 1), "sos"),
+        EventRow(9, ("命令", "order"), ("撤到 K12", "back to K12"), "PROV", Level.COMMAND, id=(1, 7, 2), kind="order", to_us=True),
+        EventRow(60, ("消息", "message"), ("塌方", "landslide"), "", Level.ORIGIN, id=(2, 7, 3), kind="message",
+                 reached=(Reach(1, "省中心", Stage.READ), Reach(3, "V2", Stage.SENT))),
+        EventRow(90, ("来宾消息", "guest message"), ("到", "here"), "!a1b2c3d4", Level.GUEST, id=(2, 7, 4)),
+    ),
+    alarms=(AlarmRow(b"abcdef", 1, "R4", ("R4 倒地", "R4 man down"), 5, sos=True),
+            AlarmRow(b"ghijkl", 2, "R2", ("R2 心率 172", "R2 heart rate 172"), 50, acked="P01")),
+    nodes=((1, "省中心"), (3, "V2")),
+    forecasts=(Forecast(1, "省中心", 2220, 0.9),),
+    flows=(FlowRow("command", "lora", 2, 1, 4100, 90), FlowRow("history", "mqtt", 4120, 0, None, None)),
 )  # fmt: skip
 
 
 class FakeFeed:
-    def __init__(self, scene: Scene) -> None:
-        self.now, self.said = scene, []
+    def __init__(self, scene: Scene, answer: str = "sent") -> None:
+        self.now, self.answer, self.reads = scene, answer, 0
+        self.said: list[tuple[str, dict[str, Any]]] = []
+
+    def read(self) -> None:
+        self.reads += 1
 
     def scene(self) -> Scene:
         return self.now
 
-    def send(self, text: str) -> str:
-        self.said.append(text)
-        return "sent"
+    def act(self, act: str, **fields: Any) -> str:
+        self.said.append((act, fields))
+        return self.answer
 
 
 def text_of(app: CommandScreen) -> str:
@@ -65,6 +98,7 @@ def drive(
             await pilot.pause()
             for key in keys:
                 await pilot.press(key)
+            await app.workers.wait_for_complete()
             await pilot.pause()
             return text_of(app), app
 
@@ -77,13 +111,14 @@ def test_everything_a_commander_needs_fits(size: tuple[int, int], language: str)
     shown, _ = drive(FakeFeed(SCENE), [], size, language)
     words = Words(language)
     for wanted in ("V1", "33.52000", "R1", "R2", "R3", "R4", "mqtt", "connection refused", "lora", "gas0", words("down"),
-                   words("lost"), words("command"), "4120", "40m", words("guest"), "R4 倒地"):  # fmt: skip
+                   words("lost"), words("command"), "4120", "40m", words("guest"),
+                   words.of(("R4 倒地", "R4 down")), words("acknowledge")):  # fmt: skip
         assert wanted in shown, wanted
     assert len(shown.splitlines()) == size[1]
 
 
 def test_a_stale_value_is_never_drawn_as_a_number() -> None:
-    cells = {line[1].text: line[2] for line in lines.people(SCENE, Words("en"), SETS["full"])}
+    cells = {line[1].text.split()[0]: line[2] for line in lines.people(SCENE, Words("en"), SETS["full"])}
     assert cells["R1"].text == "88" and cells["R1"].state is State.INFO
     assert cells["R2"] == ("?", State.STALE) and cells["R3"] == ("?", State.STALE)
 
@@ -95,7 +130,7 @@ def test_a_missing_value_is_not_zero() -> None:
 
 def test_worst_first_and_shape_differs_without_colour() -> None:
     shown = lines.people(SCENE, Words("en"), SETS["ascii"])
-    assert [line[1].text for line in shown] == ["R4", "R3", "R2", "R1"]
+    assert [line[1].text.split()[0] for line in shown] == ["R4", "R3", "R2", "R1"]
     assert len({line[0].text for line in shown}) == 4
 
 
@@ -107,7 +142,7 @@ def test_only_changed_lines_are_drawn_again() -> None:
             await pilot.pause()
             table = app.query_one("#people", LiveTable)
             same = table.show(lines.people(SCENE, app.words, app.symbols))
-            moved = replace(SCENE, people=(*SCENE.people[:3], person("R4", 1, 150, "man down")))
+            moved = replace(SCENE, people=(*SCENE.people[:3], person("R4", 1, 150, DOWN)))
             return same, table.show(lines.people(moved, app.words, app.symbols))
 
     assert asyncio.run(play()) == (0, 1)
@@ -126,15 +161,140 @@ def test_language_and_themes_change_at_a_key() -> None:
     assert app.theme == "sanduan-day"
 
 
-def test_a_message_goes_to_the_agent() -> None:
+def test_a_message_goes_to_the_agent_and_its_arrival_is_told_before() -> None:
     feed = FakeFeed(SCENE)
-    drive(feed, ["w", *"hi", "enter"])
-    assert feed.said == ["hi"]
+    shown, _ = drive(feed, ["w", *"hi"])
+    assert "省中心" in shown and "90 %" in shown and not feed.said
+    shown, _ = drive(feed, ["w", *"hi", "down", "enter"])
+    assert feed.said == [("message", {"text": "hi", "to": [1]})]
+    assert Words("zh")("sent") in shown
 
 
-def test_a_dead_agent_is_said() -> None:
-    shown, _ = drive(FakeFeed(replace(SCENE, trouble="agent down")), [])
+def test_what_the_agent_refuses_is_said() -> None:
+    shown, _ = drive(FakeFeed(SCENE, "not sent: agent down"), ["w", *"hi", "enter"])
+    assert Words("zh")("not sent: agent down") in shown
+
+
+def test_only_command_nodes_write_orders() -> None:
+    feed = FakeFeed(SCENE)
+    shown, _ = drive(feed, ["o"])
+    assert Words("zh")("not command") in shown and not feed.said
+    feed = FakeFeed(replace(SCENE, commands=True))
+    drive(feed, ["o", *"go", "enter"])
+    assert feed.said == [("order", {"text": "go", "to": []})]
+
+
+def test_an_sos_is_typed_not_slipped() -> None:
+    feed = FakeFeed(SCENE)
+    drive(feed, ["x", "enter", *"so", "enter"])
+    assert not feed.said
+    drive(feed, ["x", *"SOS", "enter"])
+    assert feed.said == [("sos", {"subject": "V1", "state": 1, "lat": 33_520_000, "lon": 107_980_000})]
+
+
+def test_the_worst_unseen_alarm_is_acknowledged_and_the_chosen_one() -> None:
+    feed = FakeFeed(SCENE)
+    drive(feed, ["a"])
+    assert feed.said == [("alarm.ack", {"episode": b"abcdef"})]
+    shown, _ = drive(feed, ["5", "down", "a"])
+    assert Words("zh")("no alarm") in shown and "P01" in shown
+
+
+def test_read_and_done_are_said_of_what_came_for_us() -> None:
+    feed = FakeFeed(SCENE)
+    drive(feed, ["4", "down", "r"])
+    drive(feed, ["4", "down", "enter", "d"])
+    assert feed.said == [("receipt", {"of": [1, 7, 2], "state": 1}), ("receipt", {"of": [1, 7, 2], "state": 2})]
+    shown, _ = drive(feed, ["4", "down", "down", "r"])
+    assert Words("zh")("not for us") in shown and len(feed.said) == 2
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_views_and_cards_open_and_close(language: str) -> None:
+    words = Words(language)
+    for keys, wanted in (
+        (["2"], ["R3"]), (["3"], ["gas0", "gnss0", "4.1k", words("drained in")]), (["4"], ["2"]), (["5"], [words("not acked")]),
+        (["2", "enter"], ["R4", "141", words("close")]), (["4", "down", "down", "enter"], ["V2", words("radiated"), words("read")]),
+        (["5", "enter"], [words("acknowledge")]), (["question_mark"], [words("close"), "Enter"]), (["question_mark", "escape", "2", "escape"], ["R1", "lora"]),
+    ):  # fmt: skip
+        shown, _ = drive(FakeFeed(SCENE), keys, language=language)
+        assert [text for text in wanted if text not in shown] == [], keys
+
+
+def test_progress_names_the_next_step_that_not_all_have_made() -> None:
+    def told(*stages: Stage) -> str:
+        rows = tuple(Reach(node, f"N{node}", stage) for node, stage in enumerate(stages, 1))
+        return lines.reached(rows, Words("en"), SETS["ascii"]).text
+
+    assert told(Stage.QUEUED) == "!queued N1" and told(Stage.ACTED) == "okdone N1"
+    assert told(Stage.STORED, Stage.SENT, Stage.READ) == "!stored 2/3"
+    assert told(Stage.STORED, Stage.READ) == "!read 1/2"
+    assert told(Stage.QUEUED, Stage.QUEUED) == "!queued 2/2"
+    assert told(Stage.READ, Stage.REFUSED) == "!!refused N2"
+
+
+def test_hindrances_are_said() -> None:
+    shown, _ = drive(FakeFeed(replace(SCENE, trouble=("agent down",))), [])
     assert Words("zh")("agent down") in shown
+    unknown = replace(SCENE, links=(replace(SCENE.links[0], state=None, since_s=None),))
+    shown, _ = drive(FakeFeed(unknown), [])
+    assert f"?{Words('zh')('unknown')}" in shown
+
+
+def test_a_store_that_hangs_does_not_hang_the_screen() -> None:
+    class Hanging(FakeFeed):
+        def __init__(self) -> None:
+            super().__init__(replace(SCENE, trouble=("store stuck",)))
+            self.gate = threading.Event()
+
+        def read(self) -> None:
+            self.reads += 1
+            self.gate.wait(20)
+
+    async def play() -> str:
+        feed = Hanging()
+        app = CommandScreen(feed, "en", "full", refresh_s=0.05)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause(0.3)
+            await pilot.press("w", *"hi", "enter")
+            await pilot.pause(0.1)
+            shown = text_of(app)
+            feed.gate.set()
+        assert feed.said and feed.reads == 1
+        return shown
+
+    assert Words("en")("store stuck") in asyncio.run(play())
+
+
+@pytest.mark.parametrize("symbols", ["full", "narrow", "ascii"])
+@pytest.mark.parametrize("theme", sorted(NAMED))
+def test_every_dress_draws_everything(theme: str, symbols: str) -> None:
+    async def play() -> str:
+        app = CommandScreen(FakeFeed(SCENE), "en", symbols, theme=theme)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause()
+            return text_of(app)
+
+    shown = asyncio.run(play())
+    assert "R1" in shown and f"{SETS[symbols][State.BAD]}alarm" in shown
+    if symbols == "ascii":
+        assert [char for char in shown if ord(char) > 127 and char not in "省中心塌方撤到倒地…"] == ["·"]
+
+
+def test_text_keeps_its_contrast() -> None:
+    """WCAG's 4.5 to 1 for every state on its ground."""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
+        red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    for name in ("day", "night", "sun"):
+        theme = NAMED[name]
+        for role in ("foreground", "success", "warning", "error", "primary"):
+            for ground in ("background", "panel"):
+                low, high = sorted((luminance(str(getattr(theme, role))), luminance(str(getattr(theme, ground)))))
+                assert (high + 0.05) / (low + 0.05) >= 4.5, (name, role, ground)
 
 
 def test_every_word_has_both_languages() -> None:

@@ -1,0 +1,97 @@
+"""A small field of real processes for tests: one central, one agent with simulated wearables, a real broker between them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from edge.demo.processes import Child
+from edge.demo.tally import Tally, tally
+from edge.devices import HUSH
+from edge.keys import create, file_of
+from sync.seal.contract import Role
+
+CENTRAL, AGENT = 1, 2
+ROLES = {CENTRAL: Role.COMMAND, AGENT: Role.MEMBER}
+COMMON = """
+[station]
+id = "{id}"
+role = "{role}"
+node = {node}
+data = "{id}"
+[incident]
+lat = 30.15
+lon = 119.1
+start = 2026-07-20T05:00:00+08:00
+central = [1]
+[keys]
+file = "{keys}"
+[sticks]
+watch = []
+"""
+MQTT = """
+[bearers.mqtt]
+type = "mqtt"
+brokers = ["mqtt://127.0.0.1:{port}"]
+keepalive_s = 5
+"""
+WEARABLE = """
+[wearables.{name}]
+driver = "sim.wearable"
+seed = {seed}
+rate_s = {rate_s}
+counter = "V1/{name}.emitted"
+"""
+
+
+class FieldRig:
+    """Processes over a broker at `port` (central) and `agent_port` (the agent's way to it)."""
+
+    def __init__(self, folder: Path, port: int, agent_port: int = 0, people: int = 2, rate_s: float = 0.05) -> None:
+        self.folder = folder
+        create(folder / "keys", ROLES)
+        (folder / "V1").mkdir()
+        wearables = "".join(WEARABLE.format(name=f"P{n}", seed=n, rate_s=rate_s) for n in range(people))
+        self.central = self._child("central", "C1", CENTRAL, MQTT.format(port=port))
+        self.agent = self._child("agent", "V1", AGENT, MQTT.format(port=agent_port or port) + wearables)
+
+    def _child(self, role: str, name: str, node: int, more: str) -> Child:
+        file = self.folder / f"{name}.toml"
+        common = COMMON.format(id=name, role=role, node=node, keys=file_of(self.folder / "keys", node))
+        file.write_text(common + more, encoding="utf-8")
+        return Child(role, file, self.folder / name / "sanduan.db")
+
+    async def start(self) -> None:
+        """Both at once."""
+        await asyncio.gather(self.central.start(), self.agent.start())
+
+    async def stop(self) -> None:
+        """Both, however they fare."""
+        await asyncio.gather(self.central.stop(), self.agent.stop())
+
+    def emitted(self) -> int:
+        """What the wearables counted themselves."""
+        return sum(file.stat().st_size for file in (self.folder / "V1").glob("*.emitted"))
+
+    def tally(self) -> Tally:
+        """What is stored, and what of it is at central."""
+        return tally(self.central.store, [(AGENT, self.agent.store)])
+
+    def hush(self) -> None:
+        """The wearables fall silent."""
+        (self.folder / "V1" / HUSH).touch()
+
+    async def until(self, true: Callable[[Tally], bool], within_s: float = 40.0) -> Tally:
+        """The first tally that satisfies a wish; the last one when none did."""
+        loop = asyncio.get_running_loop()
+        end = loop.time() + within_s
+        while not true(found := self.tally()) and loop.time() < end:
+            await asyncio.sleep(0.1)
+        return found
+
+    async def delivered(self, within_s: float = 40.0) -> Tally:
+        """Silence, then everything stored is at central."""
+        self.hush()
+        await asyncio.sleep(0.5)
+        return await self.until(lambda it: 0 < it.stored == it.at_central, within_s)
