@@ -71,11 +71,25 @@ def _retire(tx: Tx, row: int, block_id: BlockId, why: str, wall_ms: int | None) 
     found = tx.conn.execute(
         "UPDATE block SET state = 'conflict', level = 0 WHERE id = ? RETURNING id, first_row, last_row", (row,)
     ).fetchone()
-    _relevel(tx, found, Level.QUARANTINE)
+    _disown(tx, found)
+
+
+def distrust(tx: Tx, row: int) -> None:
+    """Quarantine a block and what it brought."""
+    found = tx.conn.execute(
+        "UPDATE block SET level = 0 WHERE id = ? RETURNING id, first_row, last_row", (row,)
+    ).fetchone()
+    _disown(tx, found)
+
+
+def _disown(tx: Tx, block: tuple[int, int | None, int | None]) -> None:
+    """What a block brought is no fact any more; the latest state of whom it spoke of is not known until it is told again."""
+    row, first, last = block
+    _relevel(tx, block, Level.QUARANTINE)
     tx.conn.execute(
         "DELETE FROM latest WHERE subject IN (SELECT s.subject FROM observation o JOIN stream s ON s.id = o.stream "
         "WHERE o.id BETWEEN ? AND ? AND o.block = ?)",
-        (*found[1:], row),
+        (first, last, row),
     )
 
 

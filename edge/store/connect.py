@@ -6,6 +6,7 @@ takes the module that sqlite-utils took.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -22,13 +23,15 @@ Connection = sqlite3.Connection
 DatabaseError = sqlite3.DatabaseError
 complete_statement = sqlite3.complete_statement
 
+PAGE: Final = 4096
 SETTINGS: Final = (
+    f"PRAGMA page_size={PAGE}",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # NORMAL loses acknowledged rows at a power cut
     "PRAGMA foreign_keys=ON",
+    "PRAGMA secure_delete=OFF",  # where it is on, deleting writes every freed page: more than a full disk has room for
     "PRAGMA temp_store=MEMORY",
     "PRAGMA cache_size=-8000",
-    "PRAGMA journal_size_limit=16777216",
     "PRAGMA busy_timeout=2000",
 )
 # Primary result codes of sqlite.org/rescode.html that speak of the storage, not of the statement.
@@ -53,6 +56,11 @@ def trouble(error: sqlite3.Error, path: Path) -> StoreError | None:
     return kind(f"{path}: {words} ({error})")
 
 
+def wal_bytes(total: int) -> int:
+    """What the write-ahead log may grow to on a disk of `total` bytes, twice what it is checkpointed at."""
+    return min(8 << 20, max(2 << 20, total // 8))
+
+
 def _uri(path: Path, mode: str) -> str:
     return f"file:{quote(str(path.absolute()))}?{mode}"
 
@@ -61,10 +69,13 @@ def open_writer(path: Path) -> Connection:
     """The only writable connection; usable from whichever single thread owns it at a time. Raises StoreError."""
     try:
         conn = sqlite3.connect(_uri(path, "mode=rwc"), uri=True, isolation_level=None, check_same_thread=False)
-        for setting in SETTINGS:
+        log = wal_bytes(shutil.disk_usage(path.parent).total)
+        for setting in (*SETTINGS, f"PRAGMA journal_size_limit={log}", f"PRAGMA wal_autocheckpoint={log // 2 // PAGE}"):
             conn.execute(setting).fetchall()
     except sqlite3.Error as error:
         raise trouble(error, path) or StoreError(f"{path}: {error}") from error
+    except OSError as error:
+        raise StoreReadOnly(f"{path}: the store's folder cannot be used ({error.strerror})") from error
     return conn
 
 

@@ -21,7 +21,8 @@ Sets = dict[Source, Ranges]
 class Index:
     """have: numbers committed here, pictures left out; held: numbers whose bytes are here; ends: by node, what it has.
 
-    Owned by the log's thread; `forget`, which retention calls on the writer's thread, only ever puts new sets in place.
+    Read by the log's thread. What a commit brings is added on the writer's thread while the log's waits for it; `forget`,
+    which retention calls there at any time, only ever puts new sets in place.
     """
 
     def __init__(self, conn: Connection) -> None:

@@ -41,7 +41,7 @@ class Marker:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._life: Life | None = None
+        self._opening: dict[str, int] = {}
 
     def read(self) -> dict[str, int] | None:
         """What it says; None when there is none that can be read."""
@@ -52,30 +52,28 @@ class Marker:
             return None
 
     def begin(self, life: Life, commits: int) -> None:
-        """Make it anew for an opening, whole or not at all. Raises StoreError."""
-        self._life = life
+        """Note an opening, durably; a new marker is made whole or not at all. Raises StoreError."""
+        self._opening = {"incarnation": life.incarnation, "boot": life.boot}
         part = self.path.with_name(self.path.name + ".part")
+        fresh = not self.path.exists()
         try:
-            with part.open("wb") as file:
-                file.write(self._text(life, commits))
+            with part.open("wb") if fresh else self.path.open("r+b") as file:
+                file.write(self._text(commits))
                 file.flush()
                 os.fsync(file.fileno())
-            part.replace(self.path)
+            if fresh:
+                part.replace(self.path)
         except OSError as error:
             raise StoreError(f"{self.path}: the store's marker cannot be written ({error.strerror})") from error
 
     def move(self, commits: int) -> None:
         """The file has so many commits now; a disk that refuses leaves the marker behind."""
-        if self._life is None:
-            return
         with suppress(OSError), self.path.open("r+b", buffering=0) as file:
-            file.write(self._text(self._life, commits))
+            file.write(self._text(commits))
 
-    @staticmethod
-    def _text(life: Life, commits: int) -> bytes:
-        """One length whatever the numbers, so that one write of less than a sector replaces it."""
-        told = {"incarnation": life.incarnation, "boot": life.boot, "commits": commits}
-        return json.dumps(told).encode().ljust(96) + b"\n"
+    def _text(self, commits: int) -> bytes:
+        """One length whatever the numbers, so that one write of less than a sector replaces it; none needs new room."""
+        return json.dumps({**self._opening, "commits": commits}).encode().ljust(96) + b"\n"
 
 
 def begin(

@@ -78,10 +78,12 @@ class StoreLog:
         self._conn = open_reader(store.path)
         self._cutter = Cutter(self._conn, store.place, anchor)
         self.index = Index(self._conn)
+        store.forgotten.append(self.index.forget)
         self._declare()
 
     def close(self) -> None:
         """Let the reading connection go; the store stays open."""
+        self._store.forgotten.remove(self.index.forget)
         self._conn.close()
 
     def have(self) -> Mapping[Source, Ranges]:
@@ -140,14 +142,13 @@ class StoreLog:
 
         def run(tx: Tx) -> tuple[list[Verdict], list[Outcome]]:
             outcomes: list[Outcome] = []
-            return [self._commit(tx, item, outcomes) for item in opened], outcomes
+            verdicts = [self._commit(tx, item, outcomes) for item in opened]
+            tx.after(lambda: self._index(incoming, verdicts))
+            return verdicts, outcomes
 
         verdicts, outcomes = self._store.writer.submit(run, urgent=True, rows=max(1, len(incoming))).result()
         for block, verdict in zip(incoming, verdicts):
-            if verdict in HAD:
-                self.index.add(block.id)
-            elif verdict is Verdict.CONFLICT:
-                self.index.forget([block.id])
+            if verdict is Verdict.CONFLICT:
                 self._check_own(block.id)
         self._tell(outcomes, came=sum(verdict in HAD for verdict in verdicts))
         return verdicts
@@ -216,9 +217,12 @@ class StoreLog:
     def purge(self, ids: Iterable[BlockId]) -> int:
         """Forget the bytes of blocks; the fact that they were had stays. Returns the bytes freed."""
         todo = tuple(ids)
-        freed = self._store.writer.submit(lambda tx: sum(blocks.drop_bytes(tx, block_id) for block_id in todo)).result()
-        self.index.forget(todo)
-        return freed
+
+        def run(tx: Tx) -> int:
+            tx.after(lambda: self.index.forget(todo))
+            return sum(blocks.drop_bytes(tx, block_id) for block_id in todo)
+
+        return self._store.writer.submit(run).result()
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return fetch(self._conn, self._store.path, sql, values)
@@ -235,12 +239,11 @@ class StoreLog:
                 tx, block_id, block, "own", draft.content, Level.ORIGIN, oldest, rows=draft.rows, span=span
             )
             self._mark(tx, draft, row)
+            tx.after(lambda: self.index.add(block_id))
             tx.after(lambda: self._store.grown(lane, -draft.waited, Fresh()))
             return block_id
 
-        block_id = self._store.writer.submit(run, urgent=True).result()
-        self.index.add(block_id)
-        return block_id
+        return self._store.writer.submit(run, urgent=True).result()
 
     def _mark(self, tx: Tx, draft: Draft, row: int) -> None:
         """The items travel in this block now; _Moved when one of them is no longer there or waiting."""
@@ -293,6 +296,13 @@ class StoreLog:
             parcel = Parcel(block.id, row, block.level, item.records, (now.boot, now.mono_ms - age_ms), now)
             outcomes.append(self._apply(tx, parcel))
         return _VERDICTS.get(item.state, Verdict.NEW)
+
+    def _index(self, came: Sequence[Incoming], verdicts: Sequence[Verdict]) -> None:
+        for block, verdict in zip(came, verdicts):
+            if verdict in HAD:
+                self.index.add(block.id)
+            elif verdict is Verdict.CONFLICT:
+                self.index.forget([block.id])
 
     def _apply(self, tx: Tx, parcel: Parcel) -> Outcome:
         outcome = apply(tx, self._store.ingest, parcel)

@@ -1,4 +1,4 @@
-"""The ballast: a file that holds disk space back, so that a full disk can still delete and checkpoint."""
+"""Room on the disk: how much there is, when it is short, and the ballast that lets a full disk delete and checkpoint."""
 
 from __future__ import annotations
 
@@ -7,8 +7,27 @@ import shutil
 from pathlib import Path
 from typing import Final
 
+from edge.store.connect import Connection, wal_bytes
+
 BALLAST_BYTES: Final = 32 << 20
 _CHUNK: Final = 1 << 20
+
+
+def room(conn: Connection, path: Path, quota: int | None) -> tuple[int, int]:
+    """Bytes that rows may still take, and the disk's or quota's size.
+
+    Free pages of the file count as room; what the write-ahead log has yet to grow does not, since only the disk can give it.
+    """
+    size, pages, free_pages = (
+        conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
+    )
+    disk = shutil.disk_usage(path.parent)
+    wal = path.with_name(path.name + "-wal")
+    log = wal.stat().st_size if wal.exists() else 0
+    total = disk.total if quota is None else min(quota, disk.total)
+    growth = max(0, wal_bytes(total) - log)
+    free = disk.free if quota is None else min(disk.free, quota - pages * size - log)
+    return free - growth + free_pages * size, total
 
 
 class Ballast:
@@ -18,15 +37,20 @@ class Ballast:
         self.path, self.size = path, size
 
     def hold(self) -> bool:
-        """Make the file when it is absent and the disk has four times its size to spare; True when it is there."""
+        """Make the file when it is absent and the disk has four times its size to spare; True when it is there.
+
+        On a small disk it takes at most one sixteenth.
+        """
         if self.size <= 0 or self.path.exists():
             return self.size > 0
         try:
-            if shutil.disk_usage(self.path.parent).free < 4 * self.size:
+            disk = shutil.disk_usage(self.path.parent)
+            size = min(self.size, disk.total // 16)
+            if disk.free < 4 * size:
                 return False
             part = self.path.with_name(self.path.name + ".part")
             with part.open("wb") as file:
-                _allocate(file.fileno(), self.size)
+                _allocate(file.fileno(), size)
             part.replace(self.path)
         except OSError:
             return False

@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 from edge.store import life
 from edge.store.ingest import Ingest, Place, take
 from edge.store.migrate import migrate
+from edge.store.retention import KEEP, Keep, Retention
 from edge.store.space import BALLAST_BYTES, Ballast
 from edge.store.status import StatusFile, beside
 from edge.store.writer import Tx, Writer
@@ -21,7 +22,7 @@ from hardware.driver import Health
 from hardware.errors import StoreError, StoreFull
 from hardware.observation import Observation
 from sync.events import KINDS
-from sync.ids import Lane, Level
+from sync.ids import BlockId, Lane, Level
 from sync.records import Event, EventId, Value
 
 log = logging.getLogger(__name__)
@@ -42,12 +43,15 @@ class Store:
     clock: stamps of this opening (its `boot` is the store's boot counter); waiting: rows and events not yet sealed, by lane.
     """
 
-    def __init__(self, path: Path, origin: int, writer: Writer, now: life.Life, clock: Clock) -> None:
+    def __init__(self, path: Path, origin: int, writer: Writer, now: life.Life, clock: Clock, keep: Keep) -> None:
         self.path, self.origin, self.writer, self.life, self.clock = path, origin, writer, now, clock
         self.place = Place(origin, now.incarnation)
         self.ingest = Ingest()
         self.waiting: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self.watchers: list[Callable[[Fresh], None]] = []
+        self.forgotten: list[Callable[[Sequence[BlockId]], None]] = []  # told on the writer's thread whose bytes went
+        self.retention = Retention(path, origin, keep, lambda lane, rows: self.grown(lane, rows, Fresh()), self._forgot)
+        writer.relief = self.retention
         self._status = StatusFile(beside(path))
 
     @classmethod
@@ -58,52 +62,54 @@ class Store:
         *,
         clock: Callable[[int], Clock] = SystemClock,
         ballast: int = BALLAST_BYTES,
+        keep: Keep = KEEP,
         threaded: bool = True,
         machine: Path = life.MACHINE_ID,
         below: Callable[[int], int] = secrets.randbelow,
-    ) -> Self:
+    ) -> Store:
         """Open or make the file as node `origin`'s; `clock` gets the boot counter. Raises StoreNewer, StoreCorrupt, StoreError.
 
-        A full disk gives the ballast up once; when that is not enough, StoreFull. threaded, below: for simulations, which
-        write inline and must not depend on chance.
+        A full disk gives the ballast up once; when that is not enough, StoreFull. keep: what is given up for room, and when.
+        threaded, below: for simulations, which write inline and must not depend on chance.
         """
         held = Ballast(path.with_name(path.name + ".ballast"), ballast)
+
+        def attempt() -> Store:
+            writer = Writer(path, held, threaded=threaded)
+            try:
+                migrate(writer.db, path)
+                marker = life.Marker(path.with_name(path.name + ".life"))
+                now = life.begin(writer.db.conn, path, marker, origin, machine, below)
+            except StoreError:
+                writer.close()
+                raise
+            writer.committed = marker.move
+            return cls(path, origin, writer, now, clock(now.boot), keep)
+
         try:
-            return cls._open(path, origin, held, clock, threaded, machine, below)
+            store = attempt()
         except StoreFull:
             if not held.give_up():
                 raise
-            return cls._open(path, origin, held, clock, threaded, machine, below)
-
-    @classmethod
-    def _open(
-        cls,
-        path: Path,
-        origin: int,
-        ballast: Ballast,
-        clock: Callable[[int], Clock],
-        threaded: bool,
-        machine: Path,
-        below: Callable[[int], int],
-    ) -> Self:
-        writer = Writer(path, ballast, threaded=threaded)
-        try:
-            migrate(writer.db, path)
-            marker = life.Marker(path.with_name(path.name + ".life"))
-            now = life.begin(writer.db.conn, path, marker, origin, machine, below)
-            writer.committed = marker.move
-        except StoreError:
-            writer.close()
-            raise
-        store = cls(path, origin, writer, now, clock(now.boot))
-        ballast.hold()
-        writer.start()
-        store.writer.submit(store._begin, urgent=True).result()
+            store = attempt()
+        held.hold()
+        store.start()
         return store
+
+    def start(self) -> None:
+        """Hand the file to the writer and count what waits. Raises StoreError, then closed."""
+        self.writer.start()
+        try:
+            self.writer.submit(self._begin, urgent=True).result()
+        except StoreError:
+            self.close()
+            raise
 
     @property
     def health(self) -> tuple[Health, str]:
-        """State of the storage with its reason."""
+        """State of the storage with its reason; DEGRADED while something is given up for room."""
+        if self.writer.health is Health.UP and self.retention.why:
+            return Health.DEGRADED, self.retention.why
         return self.writer.health, self.writer.why
 
     def close(self) -> None:
@@ -167,11 +173,16 @@ class Store:
     def write_status(self, status: Mapping[str, Any]) -> bool:
         """Publish what the agent says about itself (links, devices, …) to screens; not durable, never raises.
 
-        Adds `at` (boot, ms), the store's own health, and how many rows were given up unstored.
+        Adds `at` (boot, ms), the store's own health, how many rows were given up unstored, and what was given up for room.
         """
         now = self.clock.stamp()
         state, why = self.health
-        own = {"state": state.value, "why": why, "lost_rows": self.writer.lost_rows}
+        own = {
+            "state": state.value,
+            "why": why,
+            "lost_rows": self.writer.lost_rows,
+            "given_up": dict(self.retention.given),
+        }
         return self._status.write({**status, "at": [now.boot, now.mono_ms], "store": own})
 
     def watch(self, call: Callable[[Fresh], None]) -> None:
@@ -184,6 +195,10 @@ class Store:
         if fresh.rows or fresh.events or fresh.blocks:
             for call in self.watchers:
                 call(fresh)
+
+    def _forgot(self, ids: Sequence[BlockId]) -> None:
+        for call in self.forgotten:
+            call(ids)
 
     def _begin(self, tx: Tx) -> None:
         """Take over what an earlier life left unsealed, and count what waits."""

@@ -15,7 +15,7 @@ from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, Final, Protocol, TypeVar
 
 from sqlite_utils import Database
 
@@ -31,6 +31,9 @@ GROUP_S: Final = 0.05  # a group is committed at most this long after its first 
 GROUP_ROWS: Final = 100
 RING_ROWS: Final = 50_000
 WAL_ALARM: Final = 64 << 20
+ROOM_EVERY: Final = 32  # commits between looks at the room on the disk
+ALL_SLICES: Final = 10_000
+TRIES: Final = 3  # of an impatient job on a full disk
 RETRY_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
 TOKEN: Final = "UPDATE meta SET value = value + 1 WHERE name = 'commits' RETURNING value"
 OWN_FAULTS: Final = (ArithmeticError, LookupError, TypeError, ValueError, SanduanError)  # what a job may raise itself
@@ -48,6 +51,16 @@ class Tx:
         self.done.append(call)
 
 
+class Relief(Protocol):
+    """Retention, as the writer asks for it on its thread."""
+
+    def pressed(self, conn: Connection, full: bool = False) -> bool:
+        """Whether room must be made now; full: the disk just refused a write."""
+
+    def slice(self, tx: Tx) -> bool:
+        """Give up a little, inside a transaction of its own; False when nothing more may go."""
+
+
 @dataclass(slots=True, eq=False)
 class _Group:
     """A transaction on its way: its jobs with their results, and the token that its COMMIT leaves in the file."""
@@ -63,6 +76,7 @@ class _Job:
     urgent: bool
     patient: bool
     rows: int
+    tries: int = 0
     future: Future[Any] = field(default_factory=Future)
 
 
@@ -78,7 +92,7 @@ class Writer:
         self.failure: StoreError | None = None  # why nothing can be written now
         self.lost_rows = 0  # given up because the ring was full; nothing of it was ever acknowledged
         self.commits = 0
-        self.relieve: Callable[[Tx], None] | None = None  # retention's way to make room on a full disk
+        self.relief: Relief | None = None
         self.committed: Callable[[int], None] = lambda count: None  # told how many commits the file has had
         self._ballast = ballast
         self._ring_rows = ring_rows
@@ -190,6 +204,8 @@ class Writer:
         """Bring a group to its end: committed, failed by its own fault, or put back while the storage is in trouble."""
         try:
             self._transaction(group)
+            if self.commits % ROOM_EVERY == 0:
+                self._make_room(4)
         except StoreError as error:
             self._suspend(error, group)
         else:
@@ -235,22 +251,36 @@ class Writer:
     def _suspend(self, failure: StoreError, group: list[_Job]) -> None:
         """The storage failed: make room, learn whether the last COMMIT landed, put patient jobs back, wait a while."""
         self._report(failure)
-        if isinstance(failure, StoreFull) and self._ballast is not None and self._ballast.give_up():
+        full = isinstance(failure, StoreFull)
+        made = full and self._ballast is not None and self._ballast.give_up()
+        if made:
             log.warning("%s: ballast given up", self.path)
         try:
             self._reopen()
-            if isinstance(failure, StoreFull) and self.relieve is not None:
-                self._transaction([_Job(self.relieve, urgent=True, patient=False, rows=1)])
+            made = (full and self._make_room(ALL_SLICES, full)) or made
         except StoreError as error:
             self._report(error)
         waiting = [job for job in group if not job.future.done()]
         for job in waiting:
-            if not job.patient or self._closing:
+            job.tries += 1
+            if not (job.patient or (full and job.tries < TRIES)) or self._closing:
                 job.future.set_exception(failure)
         self._put_back([job for job in waiting if not job.future.done()])
-        if self._thread is not None:
+        if self._thread is not None and not made:
             with self._wake:
                 self._wake.wait_for(lambda: self._closing, RETRY_S[min(self._failures, len(RETRY_S)) - 1])
+
+    def _make_room(self, slices: int, full: bool = False) -> bool:
+        """Let retention give up at most so many slices while room is short; True when any was given up. Raises StoreError."""
+        made = False
+        while self.relief is not None and slices and self.relief.pressed(self._conn, full):
+            job = _Job(self.relief.slice, urgent=True, patient=False, rows=1)
+            self._transaction([job])
+            if not job.future.result():
+                break
+            self._conn.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+            made, slices = True, slices - 1
+        return made
 
     def _reopen(self) -> None:
         """Open the file anew and settle the doubt: a failed COMMIT may still have reached the file. Raises StoreError."""

@@ -177,6 +177,7 @@ CREATE TABLE block (
     at_ms INTEGER NOT NULL,
     UNIQUE (origin, incarnation, lane, number)
 ) STRICT;
+CREATE INDEX block_rows ON block (last_row) WHERE last_row IS NOT NULL;
 CREATE INDEX block_held ON block (origin, incarnation, lane, number) WHERE held;
 
 CREATE TABLE payload (
