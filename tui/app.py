@@ -1,167 +1,365 @@
-"""The command screen: a process of its own that only reads the store; what people do goes to the agent as intents."""
+"""The command screen: a process of its own that only reads the store; what people do goes to the agent as intents.
+
+The store is read on a thread of its own, so that a slow disk never stops the screen: it goes on drawing ages, and says so.
+"""
 
 from __future__ import annotations
 
-from typing import ClassVar
+import asyncio
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, ClassVar, Final, NamedTuple
 
-from rich.style import Style
 from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
-from textual.widgets import Input, Static
+from textual.screen import Screen
+from textual.timer import Timer
+from textual.widgets import Static
 
 from tui import lines
-from tui.scene import Feed, Scene
-from tui.symbols import SETS, State
+from tui.cards import alarm_card, event_card, help_card, person_card
+from tui.scene import AlarmRow, EventRow, Feed, Scene
+from tui.symbols import State
 from tui.symbols import pick as pick_symbols
-from tui.theme import THEMES, styles
-from tui.widgets.live_table import LiveTable
+from tui.theme import NAMED, THEMES, head, styles
+from tui.widgets.card import Card
+from tui.widgets.draft import Draft
+from tui.widgets.live_table import Head, Line, LiveTable
 from tui.words import LANGUAGES, Words
 
-WIDE = 118  # from this width on, links and events stand beside the people
-KEYS = (
+WIDE: Final = 118  # from this width on, links and events stand beside the people
+VIEWS: Final = ("overview", "people", "links", "events", "alarms")
+BELL_S: Final = (0, 10, 20, 40)  # seconds after an alarm came at which it is heard, until somebody acknowledges it
+SAID_S: Final = 8.0  # how long an answer stays on the screen
+KEYS: Final = (
+    ("1-5", "overview"),
+    ("Enter", "open"),
+    ("a", "acknowledge"),
+    ("w", "message"),
+    ("x", "sos"),
     ("space", "freeze"),
-    ("w", "write"),
     ("n", "night"),
-    ("u", "sun"),
     ("l", "language"),
-    ("tab", "next"),
+    ("?", "help"),
     ("q", "quit"),
 )
 
 
+class Pane(NamedTuple):
+    """A table: its columns, its lines and their names, and the word for having none."""
+
+    heads: Callable[[Words], tuple[Head, ...]]
+    lines: Callable[[Scene, Words, lines.Symbols], list[Line]]
+    names: Callable[[Scene], Sequence[Any]]
+    empty: str = "none"
+
+
+PANES: Final[dict[str, Pane]] = {
+    "people": Pane(
+        lines.people_heads, lines.people, lambda scene: [row.subject for row in lines.ranked(scene)], "waiting"
+    ),
+    "links": Pane(lines.link_heads, lines.links, lambda scene: ()),
+    "flows": Pane(lines.flow_heads, lines.flows, lambda scene: ()),
+    "events": Pane(lines.event_heads, lines.events, lambda scene: [row.id for row in scene.events]),
+    "alarms": Pane(lines.alarm_heads, lines.alarms, lambda scene: [row.episode for row in scene.alarms]),
+}
+
+
 class CommandScreen(App[None]):
-    """The overview: where and when, links, backlog, people, events; redraws only what changed, once a second."""
+    """The overview and its larger views; draws only what changed, once a refresh."""
 
     CSS_PATH = "app.tcss"
     ENABLE_COMMAND_PALETTE = False
     BINDINGS: ClassVar[list[BindingType]] = [
+        *(Binding(str(number), f"view('{view}')") for number, view in enumerate(VIEWS, 1)),
         Binding("q", "quit"),
         Binding("space", "freeze"),
-        Binding("w", "write"),
-        Binding("escape", "leave", priority=True),
-        Binding("n", "dress('sanduan-night')"),
-        Binding("u", "dress('sanduan-sun')"),
+        Binding("w", "write('message')"),
+        Binding("o", "write('order')"),
+        Binding("x", "write('sos')"),
+        Binding("a", "acknowledge"),
+        Binding("r", "receipt(1)"),
+        Binding("d", "receipt(2)"),
+        Binding("f", "receipt(3)"),
+        Binding("escape", "leave"),
+        Binding("n", "dress('night')"),
+        Binding("u", "dress('sun')"),
         Binding("l", "language"),
+        Binding("question_mark", "help"),
         Binding("tab", "app.focus_next", priority=True),
+        Binding("shift+tab", "app.focus_previous", priority=True),
     ]
 
     def __init__(
-        self, feed: Feed, language: str | None = None, symbols: str | None = None, refresh_s: float = 1.0
+        self,
+        feed: Feed,
+        language: str | None = None,
+        symbols: str | None = None,
+        refresh_s: float = 1.0,
+        theme: str = "day",
     ) -> None:
         super().__init__()
-        self._feed, self._refresh_s = feed, refresh_s
+        self._feed, self._refresh_s, self._dress = feed, refresh_s, theme
         self.words = Words(language)
-        self.symbols = SETS[symbols] if symbols in SETS else pick_symbols()
+        self.symbols = pick_symbols(symbols)
+        self.view = "overview"
         self._scene = Scene()
         self._frozen = False
+        self._reading: Future[None] | None = None
+        self._reader = ThreadPoolExecutor(1, "store")
+        self._rung: dict[bytes, int] = {}
+        self._hush: Timer | None = None
 
     def compose(self) -> ComposeResult:
-        """Three lines on top, the panes, the bar of keys at the bottom."""
-        words = self.words
+        """Three lines on top, the panes, alarm and notice, the draft, the bar of keys at the bottom."""
         yield Static(id="top")
         yield Static(id="backlog")
         with Horizontal(id="panes"):
             with Vertical(id="left"):
-                yield LiveTable(lines.people_heads(words), words("waiting"), id="people")
+                yield self._made("people")
             with Vertical(id="right"):
-                yield LiveTable(lines.link_heads(words), words("none"), id="links")
-                yield LiveTable(lines.event_heads(words), words("none"), id="events")
+                yield from (self._made(name) for name in ("links", "flows", "events", "alarms"))
+        yield Static(id="alarm")
         yield Static(id="notice")
-        yield Input(id="message")
+        yield Static(id="said")
+        yield Draft(lambda to: lines.forecast(self._scene, to, self.words), id="draft")
         yield Static(id="keys")
 
-    def on_mount(self) -> None:
-        """Dress, draw once, then once a refresh."""
+    def _made(self, name: str) -> LiveTable:
+        return LiveTable(PANES[name].heads(self.words), self.words(PANES[name].empty), id=name)
+
+    async def on_mount(self) -> None:
+        """Dress, read and draw once, then once a refresh."""
         for theme in THEMES:
             self.register_theme(theme)
-        self.query_one("#message", Input).display = False
-        self.query_one("#people").focus()
-        self.action_dress("sanduan-day")
+        self._base.query_one("#people").focus()
+        self.action_dress(self._dress)
         self.set_interval(self._refresh_s, self.tick)
         self.tick()
+        if self._reading is not None:
+            await asyncio.wait([asyncio.wrap_future(self._reading)], timeout=1.0)
+        self.draw(self._feed.scene())
+
+    @property
+    def _base(self) -> Screen[Any]:
+        """The screen itself, over which cards come and go."""
+        return self.screen_stack[0]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Under a card the screen's own keys do nothing."""
+        return action == "quit" or not isinstance(self.screen, Card)
+
+    def on_unmount(self) -> None:
+        """Let the reading thread end."""
+        self._reader.shutdown(wait=False, cancel_futures=True)
 
     def on_resize(self, event: Resize) -> None:
         """Side by side where there is room, below each other at 80x24."""
-        self.query_one("#panes").set_class(event.size.width >= WIDE, "wide")
+        self._base.query_one("#panes").set_class(event.size.width >= WIDE and self.view == "overview", "wide")
 
     def tick(self) -> None:
-        """Read the store and draw what changed."""
-        if not self._frozen:
-            self._scene = self._feed.scene()
-            self.draw()
+        """Have the store read, unless that still goes on, and draw what is known."""
+        if self._reading is None or self._reading.done():
+            self._reading = self._reader.submit(self._feed.read)
+        if not self._frozen and self._base.children:
+            self.draw(self._feed.scene())
+        self._ring()
 
-    def draw(self) -> None:
-        """Draw the scene at hand."""
-        scene, words, symbols = self._scene, self.words, self.symbols
+    def draw(self, scene: Scene) -> None:
+        """Draw a scene."""
+        self._scene, words, symbols = scene, self.words, self.symbols
         top = f"{words('title')} {scene.station}  {lines.when(scene, words)}\n{lines.where(scene, words)}"
         self._put("top", Text(top))
         text, state = lines.backlog(scene, words, symbols)
         self._put("backlog", Text(text, style=self._styles[state]))
-        self._table("people").show(lines.people(scene, words, symbols))
-        self._table("links").show(lines.links(scene, words, symbols))
-        self._table("events").show(lines.events(scene, words, symbols))
-        self._notice(words("frozen") if self._frozen else words(scene.trouble) if scene.trouble else "")
+        for name, pane in PANES.items():
+            made = lines.every_link if name == self.view == "links" else pane.lines
+            self._table(name).show(made(scene, words, self.symbols), pane.names(scene))
+        self._bars(scene)
         self._put("keys", Text("  ".join(f"{key} {words(name)}" for key, name in KEYS)))
+        if self._base.query_one(Draft).display:
+            self._base.query_one(Draft).tell()
+
+    def _bars(self, scene: Scene) -> None:
+        """The alarm nobody has seen, and what hinders the screen itself."""
+        alarm = lines.alarm_bar(scene, self.words, self.symbols)
+        self._base.query_one("#alarm").display = alarm is not None
+        if alarm is not None:
+            self._put("alarm", Text(alarm[0], style=self._styles[alarm[1]], no_wrap=True, overflow="ellipsis"))
+        trouble = [self.words("frozen")] if self._frozen else [self.words(each) for each in scene.trouble]
+        self._base.query_one("#notice").display = bool(trouble)
+        self._put("notice", Text(f"{self.symbols[State.WARN]} {'; '.join(trouble)}", no_wrap=True, overflow="ellipsis"))
 
     def _put(self, name: str, text: Text) -> None:
-        widget = self.query_one(f"#{name}", Static)
+        widget = self._base.query_one(f"#{name}", Static)
         if widget.content != text:
             widget.update(text)
 
     def _table(self, name: str) -> LiveTable:
-        return self.query_one(f"#{name}", LiveTable)
+        return self._base.query_one(f"#{name}", LiveTable)
 
-    def _notice(self, text: str) -> None:
-        notice = self.query_one("#notice", Static)
-        notice.display = bool(text)
-        self._put("notice", Text(f" {self.symbols[State.WARN]} {text} "))
+    def _ring(self) -> None:
+        """The bell at a new alarm, and again until somebody acknowledges it."""
+        open_ = [row.episode for row in self._feed.scene().alarms if not row.acked]
+        self._rung = {episode: self._rung.get(episode, -1) + 1 for episode in open_}
+        due = {round(seconds / self._refresh_s) for seconds in BELL_S}
+        if any(ticks in due for ticks in self._rung.values()):
+            self.bell()
+
+    # how it looks
 
     def action_dress(self, name: str) -> None:
-        """Change to a theme, or back to day when it is worn already."""
-        name = "sanduan-day" if self.theme == name and name != "sanduan-day" else name
-        self.theme = name
-        theme = next(theme for theme in THEMES if theme.name == name)
+        """Change to a theme, or back to the first when it is worn already."""
+        theme = NAMED[self._dress if self.theme == f"sanduan-{name}" else name]
+        self.theme = theme.name
         self._styles = styles(theme)
-        head = Style(color=theme.primary, bgcolor=theme.panel, bold=True)
-        for table in self.query(LiveTable):
-            table.dress(self._styles, head)
-        self.draw()
+        for table in self._base.query(LiveTable):
+            table.dress(self._styles, head(theme))
+        self.draw(self._scene)
 
     def action_freeze(self) -> None:
         """Hold the screen still, unmistakably, or let it go on."""
         self._frozen = not self._frozen
-        self.draw()
+        self.draw(self._scene if self._frozen else self._feed.scene())
 
     def action_language(self) -> None:
         """The other language."""
         self.words = words = Words(LANGUAGES[1 - LANGUAGES.index(self.words.language)])
-        self._table("people").head(lines.people_heads(words), words("waiting"))
-        self._table("links").head(lines.link_heads(words), words("none"))
-        self._table("events").head(lines.event_heads(words), words("none"))
-        self.draw()
+        for name, pane in PANES.items():
+            self._table(name).head(pane.heads(words), words(pane.empty))
+        self.draw(self._scene)
 
-    def action_write(self) -> None:
-        """Open the line for a message."""
-        line = self.query_one("#message", Input)
-        line.placeholder, line.value, line.display = self.words("message hint"), "", True
-        line.focus()
+    def action_view(self, view: str) -> None:
+        """One pane large, or all of them."""
+        self.view = view
+        panes = self._base.query_one("#panes")
+        for name in VIEWS[1:]:
+            panes.set_class(name == view, name)
+        panes.set_class(self.size.width >= WIDE and view == "overview", "wide")
+        self._table("people" if view == "overview" else view).focus()
+        self.draw(self._scene)
+
+    # what people do
+
+    def action_write(self, act: str) -> None:
+        """Open the line for a message, an order or an SOS."""
+        if act == "order" and not self._scene.commands:
+            self._say("not command", State.WARN)
+            return
+        self._base.query_one(Draft).open(act, self._scene.nodes, self.words)
 
     def action_leave(self) -> None:
-        """Close the message line without sending."""
-        self.query_one("#message", Input).display = False
-        self.query_one("#people").focus()
+        """Close the line without sending, or go back to the overview."""
+        draft = self._base.query_one(Draft)
+        if draft.display:
+            draft.close()
+            self._table("people" if self.view == "overview" else self.view).focus()
+        elif self.view != "overview":
+            self.action_view("overview")
 
-    def on_input_submitted(self, event: Input.Submitted) -> None:
-        """Hand the message to the agent and say what became of it."""
-        text = event.value.strip()
+    def on_draft_sent(self, event: Draft.Sent) -> None:
+        """Hand what was written to the agent."""
+        if event.act == "sos" and event.text.lower() != "sos":
+            return
         self.action_leave()
-        if text:
-            self.notify(self.words(self._feed.send(text)))
+        if event.act == "sos":
+            self._act("sos", subject=self._scene.station, state=1, **self._place())
+        elif event.text:
+            self._act(event.act, text=event.text, to=list(event.to))
+
+    def _place(self) -> dict[str, int]:
+        """Where this node is, as an event says it (1e-6 degrees); nothing when that is unknown or old."""
+        spot = self._scene.where
+        if spot is None or spot.age_s is None or spot.age_s > lines.LOST_S:
+            return {}
+        return {"lat": round(spot.lat * 1e6), "lon": round(spot.lon * 1e6)}
+
+    def action_acknowledge(self) -> None:
+        """Acknowledge the chosen alarm, or the worst that nobody has."""
+        table = self.focused
+        chosen = table.chosen if isinstance(table, LiveTable) and table.id == "alarms" else None
+        unseen = [row for row in self._scene.alarms if not row.acked]
+        row = next((row for row in unseen if row.episode == chosen), unseen[0] if unseen and chosen is None else None)
+        if row is None:
+            self._say("no alarm")
+        else:
+            self._act("alarm.ack", episode=row.episode)
+
+    def action_receipt(self, state: int) -> None:
+        """Say that the chosen event was read, acted on, or cannot be."""
+        row = self._event(self._table("events").chosen)
+        if row is None:
+            self._say("nothing selected")
+        else:
+            self._receipt(row, state)
+
+    def _receipt(self, row: EventRow, state: int) -> None:
+        if row.to_us:
+            self._act("receipt", of=list(row.id), state=state)
+        else:
+            self._say("not for us")
+
+    def _act(self, act: str, **fields: Any) -> None:
+        """Ask the agent on another thread, and say what became of it."""
+
+        async def ask() -> None:
+            answer = await asyncio.to_thread(self._feed.act, act, **fields)
+            self._say(answer, State.OK if answer == "sent" else State.BAD)
+
+        self.run_worker(ask())
+
+    def _say(self, word: str, state: State = State.INFO) -> None:
+        """Tell the operator something for a few seconds."""
+        said = self._base.query_one("#said", Static)
+        said.update(Text(f"{self.symbols[state]} {self.words(word)}", style=self._styles[state]))
+        said.display = True
+        if self._hush is not None:
+            self._hush.stop()
+        self._hush = self.set_timer(SAID_S, self._hushed)
+
+    def _hushed(self) -> None:
+        self._base.query_one("#said").display = False
+
+    # more about one row
+
+    def _event(self, name: object) -> EventRow | None:
+        return next((row for row in self._scene.events if row.id == name), None)
+
+    def _alarm(self, name: object) -> AlarmRow | None:
+        return next((row for row in self._scene.alarms if row.episode == name), None)
+
+    def on_live_table_opened(self, event: LiveTable.Opened) -> None:
+        """Show everything known of the chosen row."""
+        for card, done in self._cards(event.table.id, event.name):
+            self.push_screen(card, done)
+
+    def _cards(self, table: str | None, name: object) -> Iterator[tuple[Card, Callable[[str | None], None]]]:
+        scene, words, symbols = self._scene, self.words, self.symbols
+        person = next((each for each in scene.people if each.subject == name), None)
+        event, alarm = self._event(name), self._alarm(name)
+        if table == "people" and person is not None:
+            yield person_card(person, words, symbols), lambda answer: None
+        elif table == "events" and event is not None:
+            yield (
+                event_card(event, words, symbols),
+                lambda answer: self._receipt(event, int(answer)) if answer else None,
+            )
+        elif table == "alarms" and alarm is not None:
+            yield (
+                alarm_card(alarm, words, symbols),
+                lambda answer: self._act("alarm.ack", episode=alarm.episode) if answer else None,
+            )
+
+    def action_help(self) -> None:
+        """Every key."""
+        self.push_screen(help_card(self.words))
 
 
-def run(feed: Feed, language: str | None = None, symbols: str | None = None) -> None:
+def run(
+    feed: Feed, language: str | None = None, symbols: str | None = None, refresh_s: float = 1.0, theme: str = "day"
+) -> None:
     """Show the screen until the operator leaves it."""
-    CommandScreen(feed, language, symbols).run()
+    CommandScreen(feed, language, symbols, refresh_s, theme).run()

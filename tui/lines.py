@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Final
 
+from edge.folds import CRITICAL, NOTE, WARNING, Stage
 from hardware.clock import ClockQuality
 from hardware.driver import Health
 from hardware.kinds import Quality
 from sync.ids import Level
-from tui.scene import EventRow, LinkRow, PersonRow, Reading, Scene
+from tui.scene import AlarmRow, EventRow, FlowRow, Forecast, LinkRow, PersonRow, Reach, Reading, Scene
 from tui.symbols import State
 from tui.widgets.live_table import Cell, Head, Line
 from tui.words import Words
@@ -17,31 +18,53 @@ from tui.words import Words
 Symbols = dict[State, str]
 
 HEALTH: Final = {
-    Health.UP: State.OK,
-    Health.DEGRADED: State.WARN,
-    Health.DOWN: State.BAD,
-    Health.OFF: State.OFF,
+    Health.UP: (State.OK, "up"),
+    Health.DEGRADED: (State.WARN, "degraded"),
+    Health.DOWN: (State.BAD, "down"),
+    Health.OFF: (State.OFF, "off"),
+    None: (State.STALE, "unknown"),
 }
 VITALS: Final = (
-    ("vital.hr", "hr", 5),
-    ("vital.spo2", "spo2", 5),
+    ("vital.hr", "hr", 4),
+    ("vital.spo2", "spo2", 4),
     ("vital.temp", "temp", 5),
-    ("dev.battery", "battery", 5),
+    ("dev.battery", "battery", 4),
 )
+LEVELS: Final = {
+    Level.QUARANTINE: (State.WARN, "quarantine"),
+    Level.GUEST: (State.INFO, "guest"),
+    Level.MEMBER: (State.INFO, ""),
+    Level.ORIGIN: (State.INFO, ""),
+    Level.COMMAND: (State.INFO, ""),
+}
+STAGES: Final = {
+    Stage.QUEUED: (State.WARN, "queued"),
+    Stage.SENT: (State.INFO, "radiated"),
+    Stage.RELAYED: (State.INFO, "relayed"),
+    Stage.STORED: (State.OK, "stored"),
+    Stage.READ: (State.OK, "read"),
+    Stage.ACTED: (State.OK, "acted"),
+    Stage.REFUSED: (State.BAD, "refused"),
+}
+STEPS: Final = (Stage.SENT, Stage.STORED, Stage.READ, Stage.ACTED)
+PRIORITIES: Final = {CRITICAL: State.BAD, WARNING: State.WARN, NOTE: State.INFO}
 LOST_S: Final = 120.0
+OLD_PLACE_S: Final = 10.0
+SLOW_S: Final = 60.0  # an urgent item that waits longer is drawn as bad
 
 
 def people_heads(words: Words) -> tuple[Head, ...]:
-    """Columns of the people pane; 44 cells without the name's share."""
+    """Columns of the people pane."""
     vitals = tuple(Head(words(key), width, right=True) for _, key, width in VITALS)
-    return Head(words("state"), 6), Head(words("name"), 0), *vitals, Head(words("age"), 4, right=True)
+    off = Head(words("distance"), 9, right=True)
+    return Head(words("state"), 7), Head(words("name"), 0), *vitals, off, Head(words("age"), 4, right=True)
 
 
 def reading(value: Reading | None) -> Cell:
     """A value as it may be drawn: `?` and dim when stale, `--` when there is none, never an old number as fresh."""
     if value is None:
         return Cell("", State.OFF)
-    if value.age_s > value.stale_s or value.quality is Quality.STALE:
+    if not value.fresh:
         return Cell("?", State.STALE)
     if value.value is None:
         return Cell("--", State.WARN)
@@ -51,33 +74,56 @@ def reading(value: Reading | None) -> Cell:
 
 def person_state(person: PersonRow) -> tuple[State, str]:
     """Worst thing known of a person: alarm, lost, stale, ok; and its word."""
-    if person.alarm:
+    if any(person.alarm):
         return State.BAD, "alarm"
     if person.age_s is None or person.age_s > LOST_S:
         return State.WARN, "lost"
-    fresh = [r for r in person.readings.values() if r.age_s <= r.stale_s]
-    return (State.OK, "ok") if fresh else (State.STALE, "stale")
+    return (State.OK, "ok") if any(each.fresh for each in person.readings.values()) else (State.STALE, "stale")
+
+
+def ranked(scene: Scene) -> list[PersonRow]:
+    """Worst first, then by name, so that the list holds still."""
+    order = {State.BAD: 0, State.WARN: 1, State.STALE: 2, State.OK: 3}
+    return sorted(scene.people, key=lambda person: (order[person_state(person)[0]], person.subject))
 
 
 def people(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
-    """Worst first, then by name, so that the list holds still."""
-    order = {State.BAD: 0, State.WARN: 1, State.STALE: 2, State.OK: 3}
-    ranked = sorted(((person_state(p), p) for p in scene.people), key=lambda pair: (order[pair[0][0]], pair[1].subject))
-    return [_person(state, word, person, words, symbols) for (state, word), person in ranked]
+    """A line for each person, in the order of `ranked`."""
+    return [_person(person, words, symbols) for person in ranked(scene)]
 
 
-def _person(state: State, word: str, person: PersonRow, words: Words, symbols: Symbols) -> Line:
-    label = f"{person.subject} {person.name}" if person.name else person.subject
+def _person(person: PersonRow, words: Words, symbols: Symbols) -> Line:
+    state, word = person_state(person)
+    mark = LEVELS[person.level][1]
+    parts = (f"[{words(mark)}]" if mark else "", person.subject, person.name, words.of(person.alarm))
     cells = tuple(reading(person.readings.get(kind)) for kind, _, _ in VITALS)
     age = Cell(words.age(person.age_s), State.STALE if state in {State.WARN, State.STALE} else State.INFO)
-    return Cell(f"{symbols[state]}{words(word)}", state), Cell(label, state), *cells, age
+    return (
+        Cell(f"{symbols[state]}{words(word)}", state),
+        Cell(" ".join(part for part in parts if part), state),
+        *cells,
+        _distance(person, words),
+        age,
+    )
+
+
+def _distance(person: PersonRow, words: Words) -> Cell:
+    """How far and in which direction; `?` when somebody's place is too old."""
+    if person.metres is None or person.bearing is None:
+        return Cell("?" if person.place else "", State.STALE)
+    return Cell(f"{length(person.metres)} {words.bearing(person.bearing)}")
+
+
+def length(metres: float) -> str:
+    """A distance a person reads at a glance."""
+    return f"{metres:.0f}m" if metres < 1000 else f"{metres / 1000:.1f}km" if metres < 100_000 else f"{metres / 1000:.0f}km"  # fmt: skip
 
 
 def link_heads(words: Words) -> tuple[Head, ...]:
     """Columns of the links pane."""
     return (
         Head(words("link"), 10),
-        Head(words("state"), 5),
+        Head(words("state"), 6),
         Head(words("since"), 4, right=True),
         Head(words("in"), 4, right=True),
         Head(words("out"), 4, right=True),
@@ -91,29 +137,56 @@ def links(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
     return [_link(row, words, symbols) for row in (*scene.links, *unwell)]
 
 
+def every_link(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
+    """Bearers first, then every device and service."""
+    return [_link(row, words, symbols) for row in (*scene.links, *scene.devices)]
+
+
 def _link(row: LinkRow, words: Words, symbols: Symbols) -> Line:
-    state = HEALTH[row.state]
+    state, word = HEALTH[row.state]
     ages = (row.since_s, row.in_s, row.out_s)
     return (
         Cell(row.name, state),
-        Cell(f"{symbols[state]}{words(row.state.value)}", state),
-        *(Cell(words.age(age)) for age in ages),
+        Cell(f"{symbols[state]}{words(word)}", state),
+        *(Cell(words.age(age), State.STALE if row.state is None else State.INFO) for age in ages),
         Cell(row.why, State.INFO if row.state is Health.UP else state),
     )
 
 
+def flow_heads(words: Words) -> tuple[Head, ...]:
+    """Columns of the pane that says what waits for which link."""
+    return (
+        Head(words("lane"), 8),
+        Head(words("link"), 0),
+        Head(words("queued"), 7, right=True),
+        Head(words("in flight"), 6, right=True),
+        Head(words("this hour"), 8, right=True),
+        Head(words("drained in"), 8, right=True),
+    )
+
+
+def flows(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
+    """Most urgent lane first."""
+    return [_flow(row, words, symbols) for row in scene.flows]
+
+
+def _flow(row: FlowRow, words: Words, symbols: Symbols) -> Line:
+    left = "-" if row.bytes_left is None else size(row.bytes_left)
+    drain = Cell(symbols[State.STALE], State.WARN) if row.drain_s is None else Cell(words.age(row.drain_s))
+    return Cell(words(row.lane)), Cell(row.bearer), Cell(str(row.queued)), Cell(str(row.in_flight)), Cell(left), drain
+
+
+def size(count: int) -> str:
+    """Bytes a person reads at a glance."""
+    for unit, least in (("M", 1_000_000), ("k", 1000)):
+        if count >= least:
+            return f"{count / least:.1f}{unit}" if count < 100 * least else f"{count // least}{unit}"
+    return str(count)
+
+
 def event_heads(words: Words) -> tuple[Head, ...]:
     """Columns of the events pane."""
-    return Head(words("age"), 4, right=True), Head(words("events"), 12), Head("", 0)
-
-
-LEVELS: Final = {
-    Level.QUARANTINE: (State.WARN, "quarantine"),
-    Level.GUEST: (State.INFO, "guest"),
-    Level.MEMBER: (State.INFO, ""),
-    Level.ORIGIN: (State.OK, ""),
-    Level.COMMAND: (State.OK, ""),
-}
+    return Head(words("age"), 4, right=True), Head(words("events"), 11), Head("", 0), Head(words("reached"), 14)
 
 
 def events(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
@@ -124,24 +197,87 @@ def events(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
 def _event(row: EventRow, words: Words, symbols: Symbols) -> Line:
     state, level = LEVELS[row.level]
     state = State.BAD if row.urgent else state
-    kind = row.zh if words.language == "zh" else row.en
     mark = f"[{words(level)}] " if level else ""
+    who = f"{row.who}: " if row.who and words.of(row.text) else row.who
     return (
         Cell(words.age(row.age_s)),
-        Cell(f"{symbols[state]}{kind}", state),
-        Cell(f"{mark}{row.who} {row.text}".strip()),
+        Cell(f"{symbols[state]}{words.of(row.title)}", state),
+        Cell(f"{mark}{who}{words.of(row.text)}", State.STALE if row.level is Level.QUARANTINE else State.INFO),
+        reached(row.reached, words, symbols),
     )
 
 
+def reached(rows: tuple[Reach, ...], words: Words, symbols: Symbols) -> Cell:
+    """How far a message got: with its one addressee, or the next step that not all have made yet and how many have."""
+    if not rows:
+        return Cell("")
+    refused = [row for row in rows if row.stage is Stage.REFUSED]
+    if refused or len(rows) == 1:
+        row = (*refused, *rows)[0]
+        state, word = STAGES[row.stage]
+        return Cell(f"{symbols[state]}{words(word)} {row.name}", state)
+    done = Stage.QUEUED
+    for step in STEPS:
+        count = sum(row.stage >= step for row in rows)
+        if count == len(rows):
+            done = step
+        elif count:
+            return Cell(f"{symbols[State.WARN]}{words(STAGES[step][1])} {count}/{len(rows)}", State.WARN)
+        else:
+            break
+    state, word = STAGES[done]
+    return Cell(f"{symbols[state]}{words(word)} {len(rows)}/{len(rows)}", state)
+
+
+def alarm_heads(words: Words) -> tuple[Head, ...]:
+    """Columns of the alarms pane."""
+    return Head(words("age"), 4, right=True), Head(words("alarms"), 8), Head("", 0), Head(words("acked"), 14)
+
+
+def alarms(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
+    """Unseen first, then worst, then newest."""
+    return [_alarm(row, words, symbols) for row in scene.alarms]
+
+
+def _alarm(row: AlarmRow, words: Words, symbols: Symbols) -> Line:
+    state = PRIORITIES[row.priority]
+    acked = Cell(f"{symbols[State.OK]}{row.acked}", State.OK) if row.acked else Cell(words("not acked"), state)
+    over = "" if row.active else f"[{words('over')}] "
+    return (
+        Cell(words.age(row.age_s)),
+        Cell(f"{symbols[state]}{alarm_word(row, words)}", state),
+        Cell(f"{over}{words.of(row.text)}", state),
+        acked,
+    )
+
+
+def alarm_word(row: AlarmRow, words: Words) -> str:
+    """SOS, or how bad it is."""
+    return words("sos") if row.sos else words({CRITICAL: "critical", WARNING: "warning", NOTE: "note"}[row.priority])
+
+
+def alarm_bar(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State] | None:
+    """The worst alarm that nobody has acknowledged, and how many there are; None without one."""
+    unseen = [row for row in scene.alarms if not row.acked]
+    if not unseen:
+        return None
+    row = unseen[0]
+    state = PRIORITIES[row.priority]
+    more = f" +{len(unseen) - 1}" if len(unseen) > 1 else ""
+    text = f"{symbols[state]}{alarm_word(row, words)} {words.of(row.text)} ({words.age(row.age_s)}){more}  [a] {words('acknowledge')}"
+    return text, state
+
+
 def where(scene: Scene, words: Words) -> str:
-    """Place, error sources and clock in one line of at most 80 cells."""
+    """Place, satellites and age in one line of at most 80 cells."""
     spot = scene.where
     if spot is None:
         return f"{words('where')} {words('no fix')}"
-    sats = f"{spot.sats} {words('sats')} ({words('beidou')} {spot.beidou})"
+    sats = "" if spot.sats is None else f" · {spot.sats} {words('sats')}"
+    beidou = "" if spot.beidou is None else f" ({words('beidou')} {spot.beidou})"
     alt = "" if spot.alt is None else f" {spot.alt:.0f} m"
-    age = f" ?{words.age(spot.age_s)}" if spot.age_s > 10 else ""
-    return f"{spot.lat:.5f} {spot.lon:.5f}{alt} · {sats}{age}"
+    age = f" ?{words.age(spot.age_s)}" if spot.age_s is None or spot.age_s > OLD_PLACE_S else ""
+    return f"{spot.lat:.5f} {spot.lon:.5f}{alt}{sats}{beidou}{age}"
 
 
 def when(scene: Scene, words: Words) -> str:
@@ -149,8 +285,12 @@ def when(scene: Scene, words: Words) -> str:
     quality = words(f"clock.{scene.clock.name.lower()}")
     if scene.wall_ms is None or scene.clock is ClockQuality.NONE:
         return quality
-    local = datetime.fromtimestamp(scene.wall_ms / 1000, UTC).astimezone()
-    return f"{local:%m-%d %H:%M:%S} {quality}"
+    return f"{local(scene.wall_ms):%m-%d %H:%M:%S} {quality}"
+
+
+def local(wall_ms: int) -> datetime:
+    """An instant in the time zone of this machine."""
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).astimezone()
 
 
 def backlog(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State]:
@@ -158,9 +298,24 @@ def backlog(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State]:
     waiting = [row for row in scene.backlog if row.waiting]
     if not waiting:
         return f"{words('backlog')} {symbols[State.OK]}{words('all sent')}", State.OK
-    urgent = any(row.lane in {"flash", "command"} for row in waiting)
-    state = State.BAD if urgent and max(row.oldest_s for row in waiting) > 60 else State.WARN
+    urgent = [row.oldest_s for row in waiting if row.lane in {"flash", "command"}]
+    state = State.BAD if any(age is None or age > SLOW_S for age in urgent) else State.WARN
     lanes = "  ".join(
         f"{words(row.lane)} {row.waiting} ({words('oldest')} {words.age(row.oldest_s)})" for row in waiting
     )
     return f"{words('backlog')} {symbols[state]} {lanes}", state
+
+
+def forecast(scene: Scene, to: tuple[int, ...], words: Words) -> str:
+    """When a message written now reaches whom: `省中心 20:47 90 %`; says so where the agent cannot tell."""
+    rows = [row for row in scene.forecasts if row.lane == "command" and (not to or row.node in to)]
+    if not rows:
+        return words("no forecast")
+    return "  ".join(_forecast(row, scene, words) for row in rows)
+
+
+def _forecast(row: Forecast, scene: Scene, words: Words) -> str:
+    chance = f"{row.p * 100:.0f} %"
+    if scene.wall_ms is None:
+        return f"{row.name} {words('in time')} {words.age(row.in_s)} {chance}"
+    return f"{row.name} {local(scene.wall_ms + int(row.in_s * 1000)):%H:%M} {chance}"

@@ -6,7 +6,7 @@ import json
 import sys
 from argparse import Namespace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from hardware.gnss.replay import replay as rows_of
 
@@ -31,13 +31,19 @@ def _plain(row: dict[str, Any]) -> str:
     return "{time}  {lat:11.7f} {lon:12.7f}  {alt} m  quality {quality}  {satellites} satellites".format(**row)
 
 
+SLOW_S: Final = 2.0
+
+
 def screen(args: Namespace) -> int:
-    """Show the command screen over the store of a configuration."""
+    """Show the command screen over the store of a configuration; also while its agent is down."""
     from edge.config import load
     from tui.app import run
     from tui.feed import StoreFeed
 
     config = load(Path(args.config))
     lang = args.lang or config.screen["lang"]
-    run(StoreFeed(config), None if lang == "auto" else lang, args.symbols)
+    theme = args.theme or ("16" if args.slow else "day")
+    feed = StoreFeed(config, args.who)
+    run(feed, None if lang == "auto" else lang, args.symbols, SLOW_S if args.slow else 1.0, theme)
+    feed.close()
     return 0

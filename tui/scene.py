@@ -1,14 +1,19 @@
-"""What one moment of the screen consists of: plain values with their ages, independent of store and widgets."""
+"""What one moment of the screen consists of: plain values with their ages, independent of store and widgets.
+
+Ages are seconds, None where no clock can tell. Whatever came from a guest or a quarantined author carries its level.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+from edge.folds import Stage
 from hardware.clock import ClockQuality
 from hardware.driver import Health
 from hardware.kinds import Quality
 from sync.ids import Level
+from tui.words import Said
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,10 +21,17 @@ class Reading:
     """One value with its age: `value` real-world number or None, `stale_s` the age from which it is shown as `?`."""
 
     value: float | None
-    age_s: float
+    age_s: float | None
     stale_s: float
     quality: Quality = Quality.GOOD
     decimals: int = 0
+    source: str = ""
+    level: Level = Level.ORIGIN
+
+    @property
+    def fresh(self) -> bool:
+        """Whether it may be shown as a number."""
+        return self.age_s is not None and self.age_s <= self.stale_s and self.quality is not Quality.STALE
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,17 +42,17 @@ class Where:
     lon: float
     alt: float | None
     fix: int
-    sats: int
-    beidou: int
-    age_s: float
+    sats: int | None
+    beidou: int | None
+    age_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """A bearer or a device: state, why, seconds in that state, seconds since last byte each way, bytes each way."""
+    """A bearer or a device: state (None: the agent has not said lately), why, seconds in that state, last byte each way."""
 
     name: str
-    state: Health
+    state: Health | None
     why: str
     since_s: float | None
     in_s: float | None = None
@@ -55,37 +67,99 @@ class LaneRow:
 
     lane: str
     waiting: int
-    oldest_s: float
+    oldest_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowRow:
+    """A lane on a bearer: items queued and in flight, bytes that may still be sent this hour, seconds until it is empty."""
+
+    lane: str
+    bearer: str
+    queued: int
+    in_flight: int
+    bytes_left: int | None
+    drain_s: float | None
 
 
 @dataclass(frozen=True, slots=True)
 class PersonRow:
-    """A person: readings by kind name, age of the newest one, place, level of the author."""
+    """A person or unit: readings by kind name, age of the newest one, place (degrees), level of whoever reported last.
+
+    metres, bearing: from this node's own place, None while either is unknown or old; alarm: what is wrong, empty for nothing.
+    """
 
     subject: str
     name: str
     readings: dict[str, Reading]
     age_s: float | None
+    unit: str = ""
     place: tuple[float, float] | None = None
-    alarm: str = ""
+    metres: float | None = None
+    bearing: float | None = None
+    alarm: Said = ("", "")
+    level: Level = Level.ORIGIN
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """How far a message got with one addressee."""
+
+    node: int
+    name: str
+    stage: Stage
 
 
 @dataclass(frozen=True, slots=True)
 class EventRow:
-    """An event as a line: age, kind's name in both languages, text, author, and how far the author is proven."""
+    """An event as a line: age, kind's name, text, author, and how far the author is proven.
+
+    id: origin, incarnation, number; to_us: it names this node; reached: by addressee, for what this node wrote itself;
+    episode: of an alarm or SOS, under which it is acknowledged.
+    """
 
     age_s: float | None
-    zh: str
-    en: str
-    text: str
+    title: Said
+    text: Said
     who: str
     level: Level
     urgent: bool = False
+    id: tuple[int, int, int] = (0, 0, 0)
+    kind: str = ""
+    wall_ms: int | None = None
+    to_us: bool = False
+    reached: tuple[Reach, ...] = ()
+    episode: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmRow:
+    """An alarm that stands: priority 1 critical .. 3 note; acked: who acknowledged it; active: it has not ended."""
+
+    episode: bytes
+    priority: int
+    subject: str
+    text: Said
+    age_s: float | None
+    acked: str = ""
+    active: bool = True
+    sos: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """When a message written now would reach a node, and how likely."""
+
+    node: int
+    name: str
+    in_s: float
+    p: float
+    lane: str = "command"
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything the overview draws."""
+    """Everything the screen draws. nodes: roster index and name of whom one can write to; commands: orders may be given."""
 
     station: str = ""
     clock: ClockQuality = ClockQuality.NONE
@@ -94,17 +168,27 @@ class Scene:
     links: tuple[LinkRow, ...] = ()
     devices: tuple[LinkRow, ...] = ()
     backlog: tuple[LaneRow, ...] = ()
+    flows: tuple[FlowRow, ...] = ()
     people: tuple[PersonRow, ...] = ()
     events: tuple[EventRow, ...] = ()
-    trouble: str = ""  # a words key or plain text: the agent is down, the store is read-only, …
-    extra: dict[str, str] = field(default_factory=dict)
+    alarms: tuple[AlarmRow, ...] = ()
+    nodes: tuple[tuple[int, str], ...] = ()
+    forecasts: tuple[Forecast, ...] = ()
+    commands: bool = False
+    quarantined: int = 0
+    trouble: tuple[str, ...] = field(
+        default=()
+    )  # words keys or plain text: the agent is down, the store is read-only, …
 
 
 class Feed(Protocol):
     """Where scenes come from: the store read-only, or a fake in tests."""
 
-    def scene(self) -> Scene:
-        """The scene now, ages up to date."""
+    def read(self) -> None:
+        """Look whether anything changed; may block, so it is called off the screen's loop, one call at a time."""
 
-    def send(self, text: str) -> str:
-        """Ask the agent to send a message; returns a line for the operator, after the commit or with the reason."""
+    def scene(self) -> Scene:
+        """The scene as last read, ages up to date; at once."""
+
+    def act(self, act: str, **fields: Any) -> str:
+        """Have the agent do something; returns a line for the operator: after the commit, or why not. May block."""

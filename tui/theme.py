@@ -1,11 +1,15 @@
-"""Colours for day, night (red) and sunlight; every pair of text and ground keeps a contrast of at least 4.5 to 1."""
+"""Colours for day, night (red) and sunlight; every pair of text and ground keeps a contrast of at least 4.5 to 1.
+
+The fourth theme takes the terminal's own 16 colours, for consoles without more and for slow lines.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 from rich.style import Style
-from textual.theme import Theme
+from textual.theme import BUILTIN_THEMES, Theme
 
 from tui.symbols import State
 
@@ -49,7 +53,15 @@ THEMES: Final = (
         accent="#003a8c",
         dark=False,
     ),
+    replace(
+        BUILTIN_THEMES["ansi-dark"],
+        name="sanduan-16",
+        primary="ansi_bright_cyan",
+        accent="ansi_bright_cyan",
+        error="ansi_bright_red",
+    ),
 )
+NAMED: Final = {theme.name.removeprefix("sanduan-"): theme for theme in THEMES}
 
 _ROLE: Final = {
     State.OK: "success",
@@ -65,10 +77,20 @@ def styles(theme: Theme) -> dict[State, Style]:
     """A Rich style for each state under a theme; stale and off are dim, bad is bold."""
     return {
         state: Style(
-            color=getattr(theme, role),
-            bgcolor=theme.background,
+            color=_colour(theme, role),
+            bgcolor=_colour(theme, "background"),
             bold=state is State.BAD,
             dim=state in {State.STALE, State.OFF},
         )
         for state, role in _ROLE.items()
     }
+
+
+def head(theme: Theme) -> Style:
+    """The style of a table's head."""
+    return Style(color=_colour(theme, "primary"), bgcolor=_colour(theme, "panel"), bold=True)
+
+
+def _colour(theme: Theme, role: str) -> str:
+    """A theme's colour by Rich's name for it."""
+    return str(getattr(theme, role)).removeprefix("ansi_")

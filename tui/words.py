@@ -7,6 +7,7 @@ import os
 from typing import Final
 
 LANGUAGES: Final = ("zh", "en")
+Said = tuple[str, str]  # one thing in both languages, in their order
 
 WORDS: Final[dict[str, tuple[str, str]]] = {
     "title": ("三断 指挥屏", "Sanduan command screen"),
@@ -58,7 +59,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "clock.ntp": ("网络钟", "NTP"),
     "clock.gnss": ("卫星钟", "GNSS time"),
     "agent down": ("代理程序未运行,仅可查看", "agent is not running: reading only"),
-    "no store": ("没有数据库", "no store yet"),
+    "no store": ("还没有数据库", "no store yet"),
+    "store stuck": ("数据库没有响应,画面是旧的", "the store does not answer: what you see is old"),
     "none": ("无", "none"),
     "all sent": ("全部送达", "all delivered"),
     "frozen": ("画面已冻结 空格继续", "FROZEN - space to go on"),
@@ -76,10 +78,71 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "late": ("迟到", "late"),
     "waiting": ("等待首条观测 …", "waiting for the first observation …"),
     "write": ("写消息", "write"),
-    "send": ("发送", "send"),
+    "order": ("下命令", "order"),
     "sent": ("已存入,待送达", "stored, to be delivered"),
-    "message hint": ("消息内容,回车发送", "message, Enter to send"),
-    "you": ("本机", "here"),
+    "not sent: agent down": ("没有发出:代理程序未运行", "NOT sent: the agent is not running"),
+    "not command": ("没有发出:本站无权下命令", "NOT sent: this node may not give orders"),
+    "not stored yet": ("尚未写入磁盘,代理程序会继续写", "not on disk yet; the agent keeps trying"),
+    "message": ("消息", "message"),
+    "message hint": ("写内容,回车存入;↑↓ 选收件人,Esc 放弃", "text, Enter stores it; up/down: to whom, Esc: leave"),
+    "sos hint": ("输入 sos 再回车,发出求救;Esc 放弃", "type sos and Enter to call for help; Esc: leave"),
+    "sos": ("求救", "SOS"),
+    "everyone": ("所有人", "everyone"),
+    "to": ("给", "to"),
+    "no forecast": ("送达时间不明", "arrival unknown"),
+    "in time": ("约", "in"),
+    "forecast": ("预计", "expected"),
+    "distance": ("方位", "where"),
+    "queued": ("排队", "queued"),
+    "in flight": ("在途", "flying"),
+    "this hour": ("本时可发", "bytes/h"),
+    "drained in": ("发完需", "drained"),
+    "radiated": ("已发", "sent"),
+    "relayed": ("已转", "relayed"),
+    "stored": ("已存", "stored"),
+    "read": ("已读", "read"),
+    "acted": ("已办", "done"),
+    "refused": ("不办", "refused"),
+    "reached": ("送到", "reached"),
+    "acked": ("确认人", "seen by"),
+    "not acked": ("未确认", "not seen"),
+    "acknowledge": ("确认", "seen"),
+    "over": ("已解除", "over"),
+    "critical": ("危急", "critical"),
+    "warning": ("警告", "warning"),
+    "note": ("提示", "note"),
+    "confirm read": ("标为已读", "mark read"),
+    "confirm acted": ("标为已办", "mark done"),
+    "confirm refused": ("不能办", "cannot do"),
+    "close": ("返回", "back"),
+    "open": ("详情", "details"),
+    "overview": ("总览", "overview"),
+    "source": ("来源", "source"),
+    "unit": ("单位", "unit"),
+    "level": ("可信", "trust"),
+    "written": ("写于", "written"),
+    "id": ("编号", "id"),
+    "from here": ("距本站", "from here"),
+    "nothing selected": ("没有选中", "nothing selected"),
+    "no alarm": ("没有未确认的告警", "no alarm to acknowledge"),
+    "not for us": ("这一条不是给本站的", "this one is not for this station"),
+}
+BEARINGS: Final = (("北", "N"), ("东北", "NE"), ("东", "E"), ("东南", "SE"), ("南", "S"), ("西南", "SW"), ("西", "W"), ("西北", "NW"))  # fmt: skip
+HELP: Final[dict[str, Said]] = {
+    "1 2 3 4 5": ("总览、人员、链路、动态、告警", "overview, people, links, events, alarms"),
+    "Tab ↑ ↓": ("在各栏、各行之间走", "walk through panes and lines"),
+    "Enter": ("看选中一行的详情", "details of the chosen line"),
+    "a": ("确认告警(最急的一条,或选中的)", "acknowledge the worst alarm, or the chosen one"),
+    "w": ("写消息", "write a message"),
+    "o": ("下命令(仅指挥站)", "give an order (command nodes only)"),
+    "r / d / f": ("对选中的消息、命令:已读 / 已办 / 不能办", "of the chosen message or order: read / done / cannot do"),
+    "x": ("求救", "SOS"),
+    "Space": ("冻结画面,再按继续", "freeze the screen, again to go on"),
+    "n / u": ("夜间红光 / 日光", "night red / sunlight"),
+    "l": ("中文 / 英文", "Chinese / English"),
+    "?": ("这一页", "this page"),
+    "q": ("离开(代理程序继续工作)", "leave (the agent goes on)"),
+    "? -- ~": ("太旧 / 没测到 / 被截短", "too old / nothing measured / cut short"),
 }
 
 
@@ -103,6 +166,14 @@ class Words:
     def __call__(self, key: str) -> str:
         row = WORDS.get(key)
         return row[self._column] if row else key
+
+    def of(self, said: Said) -> str:
+        """Something said in both languages, in this one."""
+        return said[self._column]
+
+    def bearing(self, degrees: float) -> str:
+        """One of eight directions."""
+        return self.of(BEARINGS[round(degrees / 45) % 8])
 
     def age(self, seconds: float | None) -> str:
         """An age a person reads at a glance, at most five cells: 7s, 12m, 3h, 2d, - for never."""

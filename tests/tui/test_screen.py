@@ -233,6 +233,21 @@ def test_progress_names_the_next_step_that_not_all_have_made() -> None:
     assert told(Stage.READ, Stage.REFUSED) == "!!refused N2"
 
 
+def test_the_screen_goes_on_under_a_card() -> None:
+    async def play() -> str:
+        feed = FakeFeed(SCENE)
+        app = CommandScreen(feed, "en", "full", refresh_s=0.05)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.press("question_mark")
+            feed.now = replace(SCENE, station="V9")
+            await pilot.pause(0.2)
+            await pilot.press("escape")
+            await pilot.pause()
+            return text_of(app)
+
+    assert "V9" in asyncio.run(play())
+
+
 def test_hindrances_are_said() -> None:
     shown, _ = drive(FakeFeed(replace(SCENE, trouble=("agent down",))), [])
     assert Words("zh")("agent down") in shown

@@ -1,0 +1,86 @@
+"""From a row to a card: everything known of one person, event or alarm, in words."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from hardware.kinds import BY_NAME, Quality
+from sync.ids import Level
+from tui import lines
+from tui.scene import AlarmRow, EventRow, PersonRow, Reading
+from tui.symbols import State
+from tui.widgets.card import Card
+from tui.words import HELP, Words
+
+Symbols = dict[State, str]
+
+
+def person_card(person: PersonRow, words: Words, symbols: Symbols) -> Card:
+    """Every reading with its age, source and trust."""
+    state, word = lines.person_state(person)
+    title = f"{symbols[state]}{words(word)} {person.subject} {person.name} {person.unit}  {words.of(person.alarm)}"
+    rows = [(words("age"), words.age(person.age_s))]
+    if person.place is not None:
+        rows.append((words("place"), f"{person.place[0]:.5f} {person.place[1]:.5f}"))
+    if person.metres is not None and person.bearing is not None:
+        rows.append((words("from here"), f"{lines.length(person.metres)} {words.bearing(person.bearing)}"))
+    readings = sorted(person.readings.items(), key=lambda item: BY_NAME[item[0]].number if item[0] in BY_NAME else 9999)
+    rows += [_reading(name, reading, words) for name, reading in readings]
+    return Card(title, rows, (("Esc", words("close"), ""),))
+
+
+def _reading(name: str, reading: Reading, words: Words) -> tuple[str, str]:
+    kind = BY_NAME.get(name)
+    label = words.of((kind.zh, kind.en)) if kind else name
+    value = lines.reading(reading).text
+    unit = kind.unit if kind and reading.fresh and kind.unit != "1" else ""
+    doubt = "" if reading.quality is Quality.GOOD else reading.quality.name.lower()
+    mark = lines.LEVELS[reading.level][1]
+    trust = f"[{words(mark)}]" if mark else ""
+    shown = f"{value} {unit}".strip()
+    return label, f"{shown:<16} {words.age(reading.age_s):>5}  {reading.source}  {doubt} {trust}".rstrip()
+
+
+def event_card(row: EventRow, words: Words, symbols: Symbols) -> Card:
+    """Who wrote what when, and how far it got with each addressee."""
+    written = "-" if row.wall_ms is None else f"{lines.local(row.wall_ms):%m-%d %H:%M:%S}"
+    rows = [
+        ("", words.of(row.text)),
+        (words("source"), row.who or "-"),
+        (words("level"), words(lines.LEVELS[row.level][1] or row.level.name.lower())),
+        (words("written"), f"{written}  ({words.age(row.age_s)})"),
+        (words("id"), "{}.{:04x}.{}".format(*row.id)),
+        *_reached(row, words, symbols),
+    ]
+    acts = [("r", words("confirm read"), "1"), ("d", words("confirm acted"), "2"), ("f", words("confirm refused"), "3")]
+    return Card(
+        words.of(row.title),
+        rows,
+        [*(acts if row.to_us and row.level >= Level.MEMBER else ()), ("Esc", words("close"), "")],
+    )
+
+
+def _reached(row: EventRow, words: Words, symbols: Symbols) -> Iterator[tuple[str, str]]:
+    for reach in row.reached:
+        state, word = lines.STAGES[reach.stage]
+        yield f"{words('to')} {reach.name}", f"{symbols[state]}{words(word)}"
+
+
+def alarm_card(row: AlarmRow, words: Words, symbols: Symbols) -> Card:
+    """What is wrong with whom since when, and who has seen it."""
+    state = lines.PRIORITIES[row.priority]
+    rows = [
+        ("", words.of(row.text)),
+        (words("age"), words.age(row.age_s)),
+        (words("acked"), row.acked or words("not acked")),
+        (words("state"), words("alarm") if row.active else words("over")),
+    ]
+    acts = () if row.acked else (("a", words("acknowledge"), "ack"),)
+    return Card(
+        f"{symbols[state]}{lines.alarm_word(row, words)} {row.subject}", rows, (*acts, ("Esc", words("close"), ""))
+    )
+
+
+def help_card(words: Words) -> Card:
+    """Every key and what it does."""
+    return Card(words("help"), [(key, words.of(said)) for key, said in HELP.items()], (("Esc", words("close"), ""),))

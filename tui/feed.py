@@ -1,0 +1,205 @@
+"""Scenes from the store beside an agent, and from what the agent says about itself; with the agent down, from the store alone.
+
+`read` follows the store's data version and costs microseconds while nothing is committed; `scene` only makes the ages grow.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from edge import intents
+from edge.config import Config
+from edge.folds import ALARM_KINDS, RECEIPT, Alarm, alarms
+from edge.store.reader import EventLine, Reader, Snapshot
+from hardware.clock import Clock, ClockQuality, Stamp, SystemClock
+from hardware.driver import Health
+from hardware.errors import DecodeError, LinkDown, StoreError
+from tui import rows
+from tui.scene import FlowRow, Forecast, LinkRow, Scene
+
+SILENT_S: Final = 5.0  # a status older than this is no longer the agent's word
+STUCK_S: Final = 5.0  # the store has not answered for so long
+NEWS: Final = 60
+FOLDED: Final = 500  # newest alarms and acknowledgements, and newest receipts, that are folded
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What was read of the store in one go; at: monotonic seconds."""
+
+    snapshot: Snapshot
+    standing: tuple[Alarm, ...]
+    receipts: tuple[EventLine, ...]
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """What the agent last said about itself, and when (monotonic seconds); {} and minus infinity for never."""
+
+    status: Mapping[str, Any]
+    at: float
+
+
+class StoreFeed:
+    """A Feed over the store of a configuration. who: the short id of the person at this screen."""
+
+    def __init__(self, config: Config, who: str = "", clock: Callable[[int], Clock] = SystemClock) -> None:
+        self._path, self._who = config.store, who
+        self._station = config.station["id"]
+        self._node = config.station["node"]
+        self._central = frozenset(config.incident["central"])
+        self._nodes = {named.options["node"]: named.options["name"] or named.name for named in config.nodes}
+        self._people = {each.name: (each.options["name"], each.options["unit"]) for each in config.people}
+        self._make_clock, self._clock = clock, clock(0)
+        self._reader: Reader | None = None
+        self._inode = 0
+        self._facts: Facts | None = None
+        self._word = Word({}, float("-inf"))
+        self._trouble = ""
+        self._asked = self._answered = self._clock.mono()
+
+    def read(self) -> None:
+        """Take in what changed; a store that is missing, damaged or newer is told in the scene, and tried again next time."""
+        self._asked = self._clock.mono()
+        try:
+            self._read(self._opened())
+            self._trouble = ""
+        except StoreError as error:
+            self._trouble = str(error) if self._path.exists() else "no store"
+            self._close()
+        self._answered = self._clock.mono()
+
+    def close(self) -> None:
+        """Let the store go."""
+        self._close()
+
+    def _opened(self) -> Reader:
+        """The reader of the file that lies there now; another file under the same name is opened anew."""
+        try:
+            inode = self._path.stat().st_ino
+        except OSError as error:
+            raise StoreError(f"{self._path}: {error.strerror}") from None
+        if self._reader is None or inode != self._inode:
+            self._close()
+            self._reader = Reader(self._path, self._node, self._central, self._make_clock)
+            self._inode = inode
+        return self._reader
+
+    def _close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _read(self, reader: Reader) -> None:
+        if reader.changed() or self._facts is None:
+            at = self._clock.mono()
+            snapshot = reader.snapshot(NEWS)
+            marks = ", ".join("?" * len(ALARM_KINDS))
+            folded = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.id DESC LIMIT {FOLDED}", ALARM_KINDS)
+            receipts = reader.events(f"WHERE e.kind = ? ORDER BY e.id DESC LIMIT {FOLDED}", (RECEIPT,))
+            self._facts = Facts(snapshot, tuple(alarms(folded)), tuple(receipts), at)
+        status, age_s = reader.status()
+        if status and age_s is not None and _readable(status):
+            self._word = Word(status, self._clock.mono() - age_s)
+
+    def scene(self) -> Scene:
+        """The scene as last read, ages up to date."""
+        now = self._clock.mono()
+        silent = now - self._word.at > SILENT_S
+        trouble = [self._trouble] if self._trouble else []
+        if self._asked > self._answered and now - self._asked > STUCK_S:
+            trouble.append("store stuck")
+        if silent and self._trouble != "no store":
+            trouble.append("agent down")
+        stamp = self._now(silent)
+        scene = Scene(self._station, stamp.quality, stamp.wall_ms, nodes=self._others(), trouble=tuple(trouble))
+        return self._full(scene, self._facts, now, silent) if self._facts is not None else scene
+
+    def _now(self, silent: bool) -> Stamp:
+        """The time by the agent's clock, which knows more than the machine's, or by the machine's."""
+        here = self._clock.stamp()
+        if silent or "clock" not in self._word.status:
+            return here
+        wall_ms, quality = self._word.status["clock"]
+        if wall_ms is not None:
+            wall_ms += int((self._clock.mono() - self._word.at) * 1000)
+        return Stamp(here.boot, here.mono_ms, wall_ms, ClockQuality(quality))
+
+    def _others(self) -> tuple[tuple[int, str], ...]:
+        """Whom one can write to: the centres first, then the other nodes of the configuration."""
+        known = dict.fromkeys((*sorted(self._central), *sorted(self._nodes)))
+        return tuple((node, self._nodes.get(node, f"#{node}")) for node in known if node != self._node)
+
+    def _full(self, scene: Scene, facts: Facts, now: float, silent: bool) -> Scene:
+        status, snapshot, late = self._word.status, facts.snapshot, now - facts.at
+        others = tuple(node for node, _ in scene.nodes)
+        everyone = tuple(self._central - {self._node}) or others
+        relayed = status.get("relayed", ())
+        telling = rows.Telling(self._node, {self._node: self._station, **self._nodes}, everyone, frozenset(relayed))
+        told_s = now - self._word.at
+        return replace(
+            scene,
+            where=rows.where(snapshot.latest.get(self._station, {}), late),
+            links=tuple(_link(row, told_s, silent) for row in status.get("links", ())),
+            devices=tuple(_link(row, told_s, silent) for row in status.get("devices", ())),
+            backlog=rows.backlog(snapshot, late),
+            flows=() if silent else tuple(_flows(status)),
+            people=rows.people(snapshot, self._people, self._station, facts.standing, late),
+            events=telling.events(snapshot.events, facts.receipts, late),
+            alarms=rows.alarm_rows(facts.standing, late),
+            forecasts=() if silent else tuple(_forecasts(status, dict(scene.nodes))),
+            commands=bool(status.get("commands")) and not silent,
+            quarantined=snapshot.counts["quarantine"],
+        )
+
+    def act(self, act: str, **fields: Any) -> str:
+        """Have the agent do something: a words key, or the agent's own reason."""
+        try:
+            intents.ask(intents.beside(self._path), act, actor=self._who, **fields)
+        except LinkDown:
+            return "not sent: agent down"
+        except DecodeError as error:
+            return str(error)
+        return "sent"
+
+
+def _readable(status: Mapping[str, Any]) -> bool:
+    """Whether an agent's status says what this version of the screen reads; another version's may not."""
+    try:
+        for row in (*status.get("links", ()), *status.get("devices", ())):
+            _link(row, 0.0, False)
+        tuple(_flows(status))
+        tuple(_forecasts(status, {}))
+        wall_ms, quality = status.get("clock", (None, 0))
+        ClockQuality(quality)
+        return wall_ms is None or isinstance(wall_ms, int)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return False
+
+
+def _link(row: Mapping[str, Any], told_s: float, silent: bool) -> LinkRow:
+    """A bearer's or device's row of the status; one that the agent said long ago is unknown now."""
+    in_s, out_s = (rows.aged(row.get(name), told_s) for name in ("last_in_s", "last_out_s"))
+    state = None if silent else Health(row["state"])
+    since_s = None if silent else rows.aged(row["since_s"], told_s)
+    return LinkRow(
+        row["name"], state, row["why"], since_s, in_s, out_s, row.get("bytes_in", 0), row.get("bytes_out", 0)
+    )
+
+
+def _flows(status: Mapping[str, Any]) -> Iterator[FlowRow]:
+    """What waits for which bearer, as the exchange says."""
+    for lane, bearers in status.get("exchange", {}).get("lanes", {}).items():
+        for bearer, row in bearers.items():
+            if row["queued"] or row["in_flight"]:
+                yield FlowRow(lane, bearer, row["queued"], row["in_flight"], row.get("bytes_left"), row.get("drain_s"))
+
+
+def _forecasts(status: Mapping[str, Any], names: Mapping[int, str]) -> Iterator[Forecast]:
+    """When a message written now would reach whom."""
+    for row in status.get("exchange", {}).get("forecast", ()):
+        name = names.get(row["node"], f"#{row['node']}")
+        yield Forecast(row["node"], name, row["in_s"], row["p"], row.get("lane", "command"))

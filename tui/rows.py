@@ -1,0 +1,169 @@
+"""From a snapshot of the store to the rows of a scene: pure functions; `late` is how many seconds ago the snapshot was taken."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Final
+
+from edge.folds import Alarm, Stage, episode_of, progress, receipts, text
+from edge.store.reader import EventLine, Latest, Snapshot
+from hardware.kinds import BY_NAME, KINDS, Kind, unknown
+from sync.events import KINDS as EVENTS
+from sync.ids import Lane, Level
+from sync.records import EventId
+from tui.scene import AlarmRow, EventRow, LaneRow, PersonRow, Reach, Reading, Where
+from tui.telling import tell
+from tui.words import Said
+
+LAT, LON, ALT = (BY_NAME[name].number for name in ("pos.lat", "pos.lon", "pos.alt"))
+FIX, SATS, BEIDOU = (BY_NAME[name].number for name in ("pos.fix", "pos.sats", "pos.sats_beidou"))
+ALARM_BITS: Final = ("vital.alarm", "vital.man_down")
+URGENT: Final = ("alarm", "sos", "evacuate", "rollcall")
+QUIET: Final = ("receipt", "person", "roster")  # shown in what they change, not as news
+PLACE_S: Final = 60.0
+NOTHING: Final = ("", "")
+EARTH_M: Final = 6_371_000.0
+Latests = Mapping[int, Latest]
+
+
+def kind_of(number: int) -> Kind:
+    """The registry's row of a kind, or a plain one."""
+    return KINDS.get(number) or unknown(number)
+
+
+def aged(age_s: float | None, late: float) -> float | None:
+    """An age of a while ago, now."""
+    return None if age_s is None else age_s + late
+
+
+def where(latest: Latests, late: float) -> Where | None:
+    """Where the newest fix puts a subject; None without one."""
+    lat, lon = _real(latest, LAT), _real(latest, LON)
+    if lat is None or lon is None:
+        return None
+    fix, sats, beidou = (_whole(latest, kind) for kind in (FIX, SATS, BEIDOU))
+    return Where(lat, lon, _real(latest, ALT), fix or 0, sats, beidou, aged(latest[LAT].age_s, late))
+
+
+def _real(latest: Latests, kind: int) -> float | None:
+    return latest[kind].real if kind in latest else None
+
+
+def _whole(latest: Latests, kind: int) -> int | None:
+    value = _real(latest, kind)
+    return None if value is None else int(value)
+
+
+def apart(here: tuple[float, float], there: tuple[float, float]) -> tuple[float, float]:
+    """Metres and bearing (degrees from north) from one place to another; good to a few metres over tens of kilometres."""
+    mean = math.radians((here[0] + there[0]) / 2)
+    north = math.radians(there[0] - here[0]) * EARTH_M
+    east = math.radians((there[1] - here[1] + 180) % 360 - 180) * EARTH_M * math.cos(mean)
+    return math.hypot(north, east), math.degrees(math.atan2(east, north)) % 360
+
+
+def reading(number: int, latest: Latest, late: float) -> Reading:
+    """One newest value."""
+    kind = kind_of(number)
+    decimals = min(max(0, -latest.exponent), 1 if kind.name.startswith(("vital.", "dev.")) else 7)
+    return Reading(
+        latest.real, aged(latest.age_s, late), kind.stale_s, latest.quality, decimals, latest.source, latest.level
+    )
+
+
+def people(
+    snapshot: Snapshot, known: Mapping[str, tuple[str, str]], station: str, standing: Iterable[Alarm], late: float
+) -> tuple[PersonRow, ...]:
+    """Everyone the roster knows, and every other subject that has a pulse or a place. known: id -> name and unit."""
+    told = {subject: (text(line.event, "name"), text(line.event, "unit")) for subject, line in snapshot.people.items()}
+    names = {**known, **told}
+    here = where(snapshot.latest.get(station, {}), late)
+    alarmed = {alarm.subject: alarm for alarm in standing if alarm.active}
+    subjects = {*names, *(subject for subject, latest in snapshot.latest.items() if _alive(latest))} - {station}
+    rows = []
+    for subject in sorted(subjects):
+        name, unit = names.get(subject, ("", ""))
+        trouble = tell(alarmed[subject].line.event) if subject in alarmed else None
+        rows.append(_person(subject, name, unit, snapshot.latest.get(subject, {}), here, trouble, late))
+    return tuple(rows)
+
+
+def _alive(latest: Latests) -> bool:
+    return any(number == LAT or kind_of(number).name.startswith("vital.") for number in latest)
+
+
+def _person(
+    subject: str, name: str, unit: str, latest: Latests, here: Where | None, trouble: Said | None, late: float
+) -> PersonRow:
+    readings = {kind_of(number).name: reading(number, value, late) for number, value in latest.items()}
+    ages = [each.age_s for each in readings.values() if each.age_s is not None]
+    spot = where(latest, late)
+    place = None if spot is None else (spot.lat, spot.lon)
+    metres = bearing = None
+    if here is not None and spot is not None and _recent(here) and _recent(spot):
+        metres, bearing = apart((here.lat, here.lon), (spot.lat, spot.lon))
+    bits = [bit for bit in ALARM_BITS if bit in readings and readings[bit].fresh and readings[bit].value == 1]
+    newest = min(latest.values(), key=lambda value: math.inf if value.age_s is None else value.age_s, default=None)
+    level = Level.ORIGIN if newest is None else newest.level
+    alarm = trouble or ((BY_NAME[bits[0]].zh, BY_NAME[bits[0]].en) if bits else NOTHING)
+    return PersonRow(subject, name, readings, min(ages, default=None), unit, place, metres, bearing, alarm, level)
+
+
+def _recent(spot: Where) -> bool:
+    return spot.age_s is not None and spot.age_s <= PLACE_S
+
+
+def backlog(snapshot: Snapshot, late: float) -> tuple[LaneRow, ...]:
+    """What has not reached central, by lane, most urgent first."""
+    rows = (row for row in snapshot.backlog if row.lane is not Lane.PICTURE)
+    return tuple(LaneRow(row.lane.name.lower(), row.waiting, aged(row.oldest_s, late)) for row in rows)
+
+
+class Telling:
+    """What events need to be drawn as rows: which node this is, names of nodes, who everyone is, what relays hold."""
+
+    def __init__(self, node: int, names: Mapping[int, str], everyone: tuple[int, ...], relayed: frozenset[str]) -> None:
+        self.node, self.names, self.everyone, self.relayed = node, names, everyone, relayed
+
+    def events(self, lines: Iterable[EventLine], said: Iterable[EventLine], late: float) -> tuple[EventRow, ...]:
+        """News in the order of `lines`; said: the receipts that may be about them."""
+        told = receipts(said)
+        rows = (self._event(line, told, late) for line in lines)
+        return tuple(row for row in rows if row.kind not in QUIET)
+
+    def _event(self, line: EventLine, said: Mapping[EventId, Mapping[int, Stage]], late: float) -> EventRow:
+        event = line.event
+        kind = EVENTS.get(event.kind)
+        title = (kind.zh, kind.en) if kind else (f"类别{event.kind}", f"kind {event.kind}")
+        name = kind.name if kind else ""
+        own = event.id.origin == self.node
+        writer = "" if own else self.name(event.id.origin)
+        who = text(event, "guest") if name == "guest.text" else " ".join(part for part in (writer, event.actor) if part)
+        return EventRow(
+            aged(line.age_s, late), title, tell(event), who, line.level,
+            urgent=name in URGENT and line.level >= Level.MEMBER, id=event.id, kind=name, wall_ms=event.time.wall_ms,
+            to_us=not own and (self.node in event.to or not event.to),
+            reached=self._reached(line, said) if own and kind and kind.lane in (Lane.FLASH, Lane.COMMAND) else (),
+            episode=episode_of(event) if name in ("alarm", "sos") else b"",
+        )  # fmt: skip
+
+    def _reached(self, line: EventLine, said: Mapping[EventId, Mapping[int, Stage]]) -> tuple[Reach, ...]:
+        to = tuple(node for node in line.event.to or self.everyone if node != self.node)
+        stages = progress(line, to, said, str(line.block) in self.relayed)
+        return tuple(Reach(node, self.name(node), stage) for node, stage in stages.items())
+
+    def name(self, node: int) -> str:
+        """A node for people."""
+        return self.names.get(node, f"#{node}")
+
+
+def alarm_rows(standing: Iterable[Alarm], late: float) -> tuple[AlarmRow, ...]:
+    """Alarms that stand, worst first."""
+    return tuple(
+        AlarmRow(
+            alarm.episode, alarm.priority, alarm.subject, tell(alarm.line.event),
+            aged(alarm.line.age_s, late), alarm.acked, alarm.active, EVENTS[alarm.line.event.kind].name == "sos",
+        )
+        for alarm in standing
+    )  # fmt: skip
