@@ -20,7 +20,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from aiomqtt import Client, MqttCodeError, MqttError, ProtocolVersion
-from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY, MQTTErrorCode
+from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 

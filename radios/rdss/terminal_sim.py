@@ -27,7 +27,7 @@ from radios.rdss.events import (
     State,
 )
 from radios.rdss.payload import Mode, Payload
-from radios.rdss.satellite_sim import SatelliteSim
+from radios.rdss.satellite_sim import SatelliteSim, Sky
 from radios.rdss.session import capacity_bits
 
 RESULT_S = 0.8
@@ -207,15 +207,17 @@ def in_memory(terminal: TerminalSim) -> Callable[[int], Awaitable[Port]]:
 
 def stream(options: Mapping[str, str]) -> _Line:
     """`sim:rdss?family=bds3&card=4204990&level=2&frequency=60`: a terminal alone under its satellite, which it hears itself by."""
-    if unknown := set(options) - {"family", "card", "level", "frequency", "letters", "nmea"}:
-        raise ValueError(f"unknown option {', '.join(sorted(unknown))}; allowed are family, card, level, frequency")
+    allowed = ("family", "card", "level", "frequency", "letters", "nmea", "delay")
+    if unknown := set(options) - set(allowed):
+        raise ValueError(f"unknown option {', '.join(sorted(unknown))}; allowed are {', '.join(allowed)}")
     numbers = {"card": 4204990, "level": 2, "frequency": 60} | {
         key: int(options[key]) for key in ("card", "level", "frequency") if key in options
     }
     family = Family(options.get("family", Family.V3.value))
     card = Card(numbers["card"], frequency_s=numbers["frequency"], level=numbers["level"])
     traits = Traits(family, letters=options.get("letters") != "no", nmea=float(options.get("nmea", "0")))
-    return _Line(TerminalSim(card, SatelliteSim(), traits))
+    sky = Sky(delay_s=float(options.get("delay", 3.8)))
+    return _Line(TerminalSim(card, SatelliteSim(sky), traits))
 
 
 @asynccontextmanager
