@@ -59,6 +59,16 @@ class Learned:
         """Whether there is anything to save."""
         return bool(self.certificates or self.lists or self.keys)
 
+    def take(self, other: Learned) -> None:
+        """Add what others changed."""
+        self.admitted += other.admitted
+        self.revoked = self.revoked or other.revoked
+        self.keys += other.keys
+        self.conflicts += other.conflicts
+        self.certificates += other.certificates
+        self.lists += other.lists
+        self.refused += other.refused
+
 
 class Book:
     """Applies trust items to a roster, revocations and a keyring, in any order and any number of times."""
@@ -86,6 +96,10 @@ class Book:
             except (DecodeError, SealError) as error:
                 learned.refused.append(str(error))
         return learned
+
+    def refresh(self) -> None:
+        """Roster or revocations were changed by somebody else."""
+        self._enforce()
 
     def date(self, minutes: int) -> list[str]:
         """Learn the time, from a clock that can be trusted only: an ended certificate no longer lends its role. Names those ended."""
