@@ -105,7 +105,8 @@ class StoreLog:
         if not found:
             return 0.0
         now, (boot, at_ms, age_ms) = self._store.clock.stamp(), found[0]
-        return max(0, now.mono_ms - (at_ms if boot == now.boot else 0) + age_ms) / 1000
+        age: int = max(0, now.mono_ms - (at_ms if boot == now.boot else 0) + age_ms)
+        return age / 1000
 
     def pending(self, lane: Lane) -> Pending:
         """What waits to be sealed; ages of rows from an earlier boot without a wall clock count from this boot's start."""
