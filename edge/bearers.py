@@ -63,7 +63,8 @@ def meshtastic(name: str, options: Options, site: Site) -> Bearer:
     from radios.meshtastic.bearer import MeshtasticBearer, Policy
 
     policy = Policy(options["mtu"], options["share"], options["channel"], antenna_dbi=options["antenna_dbi"])
-    return MeshtasticBearer(name, site.shared[f"radio {options['device']}"], site.clock, policy)
+    radio = site.shared[f"radio {options['device']}"]
+    return MeshtasticBearer(name, radio, site.clock, policy, site.data / f"{name}.air")
 
 
 def rdss(name: str, options: Options, site: Site) -> Bearer:

@@ -159,5 +159,5 @@ class AirBudget:
         """Go on from an exported state; without a trusted time for the pause nothing is gained in it."""
         then = state.get("wall_ms", 0)
         paused = (wall_ms - then) / 1000 if wall_ms and then and wall_ms > then else 0.0
-        held = float(state.get("tokens_us", 0)) + min(paused, WINDOW_S) * self._fill
+        held = max(float(state.get("tokens_us", 0)), 0.0) + min(paused, WINDOW_S) * self._fill
         self._tokens, self._at = min(held, self._full), now

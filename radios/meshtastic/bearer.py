@@ -10,6 +10,7 @@ import logging
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Final
 
 from meshtastic.protobuf.config_pb2 import Config
@@ -25,6 +26,7 @@ from radios.meshtastic.facts import REFUSED, Listener, Outcome
 from radios.meshtastic.messages import GAPS_S
 from radios.meshtastic.packets import BROADCAST, node_id, node_number, sender
 from radios.meshtastic.radio import Radio
+from radios.notes import NoteFile
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +36,7 @@ CAPPED_REGIONS: Final = frozenset(("CN", "UNSET"))  # an unset region is taken f
 DUTY: Final[dict[str, float]] = {"EU_868": 0.1, "EU_433": 0.1, "UA_433": 0.1, "UA_868": 0.01}
 INBOX: Final = 256
 PATIENCE_S: Final = 10.0
+NOTE_S: Final = 60.0
 TUNINGS: Final = 2  # attempts to correct the radio's power
 
 
@@ -63,13 +66,20 @@ HOLD_S: Final[dict[int, float]] = {
 
 
 class MeshtasticBearer(Listener):
-    """A Bearer on the private port of a shared Radio. `to` is a node id (!a1b2c3d4); without one every node is meant."""
+    """A Bearer on the private port of a shared Radio. `to` is a node id (!a1b2c3d4); without one every node is meant.
 
-    def __init__(self, name: str, radio: Radio, clock: Clock, policy: Policy | None = None) -> None:
+    file: keeps what is left of the hour's air over restarts. health.loss is the radio's own count of damaged packets.
+    """
+
+    def __init__(
+        self, name: str, radio: Radio, clock: Clock, policy: Policy | None = None, file: Path | None = None
+    ) -> None:
         self.name, self.radio, self.clock, self.policy = name, radio, clock, policy or Policy()
         self.health = LinkHealth(since=clock.mono())
         self.air = AirBudget(self.policy.share, clock.mono())
         self.hints: Counter[str] = Counter()
+        self._notes = NoteFile(file)
+        self._counted = (0, 0)  # packets heard well and damaged, as the radio counted last
         self._inbox: asyncio.Queue[Arrival] = asyncio.Queue(INBOX)
         self._hold_until = 0.0
         self._why_hold = ""
@@ -77,17 +87,21 @@ class MeshtasticBearer(Listener):
         self._loud = asyncio.Event()
         self._tunings = 0
         self.limits = self._limits()
+        if (note := self._notes.read()) is not None:
+            self.restore(note)
 
     async def run(self) -> None:
         """Keep the radio connected until cancelled."""
         self.radio.listen(self)
-        tuner = asyncio.create_task(self._tune(), name=f"power {self.name}")
+        helpers = [asyncio.create_task(work) for work in (self._tune(), self._note())]
         try:
             async with self.radio.held() as connection:
                 self.turned(self.radio.state, self.radio.why)
                 await asyncio.shield(connection)
         finally:
-            tuner.cancel()
+            for helper in helpers:
+                helper.cancel()
+            self._notes.write(self.export())
             self.radio.leave(self)
             self.health.turn(Health.DOWN, "stopped", self.clock.mono())
 
@@ -162,14 +176,28 @@ class MeshtasticBearer(Listener):
             self.air.give_back(cost)
             raise
 
+    async def _note(self) -> None:
+        """Note the air that is left now and then; a program killed in between loses a minute's account."""
+        while True:
+            await asyncio.sleep(NOTE_S)
+            self._notes.write(self.export())
+
     # ---- what the radio tells
 
     def packet(self, packet: MeshPacket) -> None:
         """Queue a frame from the mesh; the newest is refused when the queue is full. Own telemetry eases or slows us."""
         if sender(packet) == self.radio.facts.number:
             self.air.crowding(self.radio.facts.utilisation, self.clock.mono())
+            self._count(*self.radio.facts.heard)
         elif packet.decoded.portnum == PortNum.PRIVATE_APP and packet.decoded.payload:
             self._arrive(Arrival(packet.decoded.payload, node_id(sender(packet)), self.clock.mono()))
+
+    def _count(self, good: int, bad: int) -> None:
+        """What the radio received well and damaged since it last said so."""
+        well, ill = good - self._counted[0], bad - self._counted[1]
+        self._counted = good, bad
+        if well >= 0 <= ill and well + ill:
+            self.health.proved(ill / (well + ill))
 
     def _arrive(self, arrival: Arrival) -> None:
         try:

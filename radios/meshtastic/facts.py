@@ -79,13 +79,15 @@ class Listener:
 
 @dataclass(slots=True)
 class Facts:
-    """What the radio told of itself in the handshake, and the channel's utilisation in percent as it measures it."""
+    """What the radio told of itself in the handshake, the channel's utilisation in percent as it measures it, and how many
+    packets it heard well and damaged since it started."""
 
     number: int = 0
     firmware: tuple[int, ...] = ()
     lora: Config.LoRaConfig = field(default_factory=Config.LoRaConfig)
     channels: dict[int, str] = field(default_factory=dict)
     utilisation: float = 0.0
+    heard: tuple[int, int] = (0, 0)
 
     @property
     def preset(self) -> Preset:

@@ -18,7 +18,7 @@ from google.protobuf.message import DecodeError as ProtobufError
 from meshtastic.protobuf.admin_pb2 import AdminMessage
 from meshtastic.protobuf.mesh_pb2 import Data, FromRadio, MeshPacket, NodeInfo, QueueStatus, Routing, ToRadio
 from meshtastic.protobuf.portnums_pb2 import PortNum
-from meshtastic.protobuf.telemetry_pb2 import DeviceMetrics, Telemetry
+from meshtastic.protobuf.telemetry_pb2 import DeviceMetrics, LocalStats, Telemetry
 
 from hardware.clock import Clock
 from radios.meshtastic.airtime import LONGEST_PAYLOAD, PKC_OVERHEAD, on_air
@@ -239,6 +239,12 @@ class FakeRadio:
         """Tell the host about this radio itself, as the firmware does every minute."""
         metrics = DeviceMetrics(battery_level=101, voltage=4.1, channel_utilization=self.utilisation, air_util_tx=0.5)
         telemetry = Telemetry(time=self._wall_s(), device_metrics=metrics)
+        self._live(FromRadio(packet=self._own(PortNum.TELEMETRY_APP, telemetry.SerializeToString())))
+
+    def statistics(self, good: int, bad: int) -> None:
+        """Tell the host what this radio heard well and damaged since it started, as the firmware does every 15 minutes."""
+        stats = LocalStats(channel_utilization=self.utilisation, num_packets_rx=good, num_packets_rx_bad=bad)
+        telemetry = Telemetry(time=self._wall_s(), local_stats=stats)
         self._live(FromRadio(packet=self._own(PortNum.TELEMETRY_APP, telemetry.SerializeToString())))
 
     def reboot(self, away_s: float = 1.0) -> None:

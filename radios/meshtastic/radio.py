@@ -330,6 +330,8 @@ class Radio:
             percent = metrics.device_metrics.channel_utilization
             if metrics.HasField("device_metrics") and 0.0 <= percent <= 100.0:
                 self.facts.utilisation = percent
+            elif metrics.HasField("local_stats"):
+                self.facts.heard = metrics.local_stats.num_packets_rx, metrics.local_stats.num_packets_rx_bad
 
     def _report(self, outcome: Outcome) -> None:
         for listener in list(self._listeners):

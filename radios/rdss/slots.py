@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import logging
-import os
-from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from hardware.clock import Clock
-
-log = logging.getLogger(__name__)
+from radios.notes import NoteFile
 
 
 class Slots:
@@ -22,7 +16,7 @@ class Slots:
     """
 
     def __init__(self, clock: Clock, file: Path | None = None) -> None:
-        self._clock, self._file, self._kept = clock, file, True
+        self._clock, self._notes = clock, NoteFile(file)
         self._free_at = clock.mono() + self._restored_s()
 
     def wait_s(self) -> float:
@@ -44,36 +38,21 @@ class Slots:
 
     def _set(self, wait_s: float, period_s: float) -> None:
         self._free_at = self._clock.mono() + wait_s
-        if self._file is None:
-            return
         wall_ms = self._clock.stamp().wall_ms
-        note = {"at_ms": wall_ms, "wait_ms": round(wait_s * 1000), "period_ms": round(period_s * 1000)}
-        fresh = self._file.with_name(self._file.name + ".new")
-        try:
-            fresh.write_text(json.dumps(note), encoding="ascii")
-            os.replace(fresh, self._file)
-        except OSError as error:
-            if self._kept:
-                log.warning("%s: %s; a restart will not know of the last send", self._file, error.strerror)
-            self._kept = False
-        else:
-            self._kept = True
+        self._notes.write({"at_ms": wall_ms, "wait_ms": round(wait_s * 1000), "period_ms": round(period_s * 1000)})
 
     def _restored_s(self) -> float:
         """Seconds still to wait after a restart."""
-        if self._file is None or not self._file.exists():
+        note = self._notes.read()
+        if note is None:
             return 0.0
-        note: Any = None
-        with suppress(OSError, ValueError):
-            note = json.loads(self._file.read_text(encoding="ascii"))
-        note = note if isinstance(note, dict) else {}
         longest = _number(note.get("period_ms"), 120_000)
         waited = _number(note.get("wait_ms"), longest)
         noted, now = note.get("at_ms"), self._clock.stamp().wall_ms
-        if not isinstance(noted, int) or now is None or now < noted:
+        if noted is None or now is None or now < noted:
             return max(waited, 0) / 1000
         return max(waited - (now - noted), 0) / 1000
 
 
-def _number(value: object, otherwise: int) -> int:
-    return value if isinstance(value, int) and 0 <= value <= 3_600_000 else otherwise
+def _number(value: int | None, otherwise: int) -> int:
+    return value if value is not None and 0 <= value <= 3_600_000 else otherwise

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 from meshtastic.protobuf.mesh_pb2 import MeshPacket
@@ -330,5 +331,38 @@ def test_the_budget_survives_a_restart() -> None:
             again.restore(it.bearers[0].export())
             now = it.clock.mono()
             assert again.air.left_us(now) == pytest.approx(it.bearers[0].air.left_us(now), abs=2)
+
+    run_virtual(main)
+
+
+def test_the_budget_is_in_a_file_when_the_program_ends(tmp_path: Path) -> None:
+    async def main() -> None:
+        pair = Pair()
+        one = pair.bearers[0] = MeshtasticBearer("lora", pair.radios[0], pair.clock, file=tmp_path / "lora.air")
+        async with pair.running() as it:
+            for _ in range(40):
+                await asyncio.sleep(one.budget().wait_s)
+                await one.send(bytes(200))
+                await asyncio.sleep(one.limits.gap_s)
+            left = one.air.left_us(it.clock.mono())
+        again = MeshtasticBearer("lora", pair.radios[0], pair.clock, file=tmp_path / "lora.air")
+        assert left < 29_000_000 and again.air.left_us(pair.clock.mono()) == pytest.approx(left, rel=0.05)
+        (tmp_path / "lora.air").write_text("[]")
+        blind = MeshtasticBearer("lora", pair.radios[0], pair.clock, file=tmp_path / "lora.air")
+        assert blind.air.left_us(pair.clock.mono()) == 0, "an account that cannot be read is empty"
+
+    run_virtual(main)
+
+
+def test_loss_is_what_the_radio_counted() -> None:
+    async def main() -> None:
+        async with Pair().running() as it:
+            fake, health = it.fakes[0], it.bearers[0].health
+            assert health.loss is None
+            fake.statistics(90, 10)
+            await it.until(lambda _: health.loss == pytest.approx(0.1))
+            fake.statistics(5, 1)  # it restarted
+            fake.statistics(5 + 40, 1 + 40)
+            await it.until(lambda _: health.loss is not None and health.loss > 0.1)
 
     run_virtual(main)
