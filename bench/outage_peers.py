@@ -77,7 +77,7 @@ class Tap:
         raise ConnectionResetError
 
 
-class _Broker:
+class Broker:
     """A mosquitto process with its own folder; killed, it starts again from what it persisted."""
 
     def __init__(self, folder: Path, lines: str) -> None:
@@ -90,6 +90,7 @@ class _Broker:
         self._process: asyncio.subprocess.Process | None = None
 
     async def start(self) -> None:
+        """Start, and wait until it listens."""
         quiet = asyncio.subprocess.DEVNULL
         if MOSQUITTO is None:
             raise FileNotFoundError("mosquitto is not installed")
@@ -105,6 +106,7 @@ class _Broker:
                 await asyncio.sleep(0.02)
 
     async def kill(self) -> None:
+        """Kill -9."""
         if self._process is not None:
             self._process.kill()
             await self._process.wait()
@@ -118,9 +120,9 @@ class Mosquitto:
         self.name = "mosquitto best" if best else "mosquitto defaults"
         settings = BEST if best else DEFAULTS
         root = folder / self.name.replace(" ", "-")
-        self._centre = _Broker(root / "centre", settings)
+        self._centre = Broker(root / "centre", settings)
         self.tap = Tap(self._centre.port)
-        self._edge = _Broker(
+        self._edge = Broker(
             root / "edge", settings + BRIDGE.format(port=self.tap.port) + ("restart_timeout 1\n" if best else "")
         )
         self.arrived: dict[int, list[float]] = {}
