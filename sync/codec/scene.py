@@ -53,7 +53,9 @@ _ROWS: Final = (
     "links 1 链路 links up, one bit for each of LINKS",
     "rollcall 1 点名 roll call open: seconds left",
 )
-FIELDS: Final = tuple(Field(number, *row.split(" ", 3)[:3], row.split(" ", 3)[3]) for number, row in enumerate(_ROWS))
+FIELDS: Final = tuple(
+    Field(number, name, unit, zh, en) for number, row in enumerate(_ROWS) for name, unit, zh, en in (row.split(" ", 3),)
+)
 LINKS: Final = ("mqtt", "lan", "meshtastic", "rdss", "carried", "voice")
 _KNOWN: Final = Table.of((1, 3))
 _SIZE: Final = Table.of((20, 20, 20, 18, 16, 14, 12, 10, 8, 7, 6, 5, 4, *[3] * 8, *[1] * 11))  # bits of a folded value
