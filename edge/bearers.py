@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,10 +10,14 @@ from typing import Any, Final
 
 from edge import config as configuration
 from edge.config import Named, Options
+from edge.supervisor import Reporter, Work
 from hardware.clock import Clock
-from hardware.driver import Heard
+from hardware.driver import Health, Heard
 from radios.bearer import Bearer
 from sync.seal.keyring import Keyring
+
+LOOPBACK: Final = "127.0.0.1"
+ANYWHERE: Final = ("0.0.0.0", "::")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,23 @@ def rdss(name: str, options: Options, site: Site) -> Bearer:
         nmea=site.hear[name],
         heard=site.heard,
     )
+
+
+def hub(options: Options, site: Site) -> tuple[Work, Bearer]:
+    """A broker of our own as a service, and the link to it; where the broker asks for names, the link has a secret one."""
+    from edge.broker import EmbeddedBroker
+    from radios.mqtt import Broker, MqttBearer
+
+    host, port = configuration.listen(options["listen"])
+    users: dict[str, str] = dict(options["users"] or {})
+    own = {f"central-{secrets.token_hex(4)}": secrets.token_hex()} if users else {}
+
+    async def serve(reporter: Reporter) -> None:
+        await EmbeddedBroker(host, port, users | own, lambda where: reporter.health(Health.UP, where)).run()
+
+    (name, secret), *_ = [*own.items(), ("", "")]
+    near = Broker(LOOPBACK if host in ANYWHERE else host, port, username=name, password=secret)
+    return serve, MqttBearer("mqtt", [near], site.keyring.incident, site.node, site.clock.mono, central=True)
 
 
 MAKERS: Final[dict[str, Callable[[str, Options, Site], Bearer]]] = {

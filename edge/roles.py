@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
-import secrets
 import signal
 import sys
 from collections.abc import Iterator
@@ -18,19 +17,19 @@ from dataclasses import dataclass
 from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from edge import desk, keys
-from edge.bearers import Site, bearer
-from edge.broker import EmbeddedBroker
+from edge.alone import alone
+from edge.bearers import Site, bearer, hub
 from edge.carry import Courier
-from edge.config import Config, Named, listen
+from edge.config import Config, Named
 from edge.drivers import Place, builtin, factory
 from edge.gather import Context, Gather
 from edge.guests import Guests
+from edge.identity.steward import Steward
 from edge.intents import Intents
 from edge.node import Node
-from edge.outlets import outlet
 from edge.people import write_people
 from edge.status import Status
 from edge.sticks import usual_places
@@ -39,19 +38,18 @@ from edge.store.store import Fresh, Store
 from edge.supervisor import Reporter, Supervisor, Task, Work, first
 from edge.supervisor import run as run_loop
 from hardware.driver import Driver, Health
-from radios.mqtt import Broker, MqttBearer
-from radios.rdss.gnss import SharedGnss
 from sync.exchange import Exchange
 from sync.exchange.policy import Policy
 from sync.seal.contract import Role
+
+if TYPE_CHECKING:
+    from radios.rdss.gnss import SharedGnss
 
 log = logging.getLogger(__name__)
 
 UNPACK: Final = 16  # blocks turned into rows at a time
 LOG_FILES: Final = 2
-LOOPBACK: Final = "127.0.0.1"
-ANYWHERE: Final = ("0.0.0.0", "::")
-OWN_USER: Final = "central-"
+TO_GUESTS: Final = ("meshtastic", "rdss")  # links that reach stock radios and terminals too
 FORM: Final = "%(asctime)s %(levelname)s %(message)s"
 
 
@@ -85,11 +83,11 @@ def _log_to(config: Config) -> None:
 
 
 async def _run(config: Config) -> int:
-    held = keys.load(Path(config.keys["file"]), config.station["node"])
+    held = keys.of(config)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    with desk.alone(config.store), closing(Store.open(config.store, held.node)) as store:
+    with alone(config.store), closing(Store.open(config.store, held.node)) as store:
         station = Station(config, held, store)
         try:
             await first(station.run(), _until(stop))
@@ -106,12 +104,13 @@ async def _until(stop: asyncio.Event) -> None:
 class Station:
     """One node over an open store: made from its configuration, run by `run`, ended by cancelling that and `close`."""
 
-    def __init__(self, config: Config, held: keys.Keys, store: Store) -> None:
+    def __init__(self, config: Config, held: keys.Identity, store: Store) -> None:
         self.config, self.keys, self.store = config, held, store
         self.part = ROLES[config.station["role"]]
         self.keyring = held.keyring(store.life.incarnation)
-        self.anchor = desk.anchor(config)
+        self.anchor = desk.anchor(config, held)
         self.log = StoreLog(store, self.keyring, self.anchor)
+        self.steward = Steward(held, self.keyring, store, self.log)
         self.supervisor = Supervisor(store.clock)
         chance = random.Random()
         exchange = Exchange(self.log, self.keyring, self._policy(), chance)
@@ -131,7 +130,7 @@ class Station:
     def _policy(self) -> Policy:
         """Whose receipts count as delivered, and whether this node passes on what it cannot read."""
         central = frozenset(self.config.incident["central"])
-        return Policy(central=central, relay=self.part.passes, members=frozenset(self.keys.roster))
+        return Policy(central=central, relay=self.part.passes, members=self.keyring.directory.keys())
 
     def _carriers(self) -> dict[str, str]:
         """Radio address -> who carries it."""
@@ -145,6 +144,7 @@ class Station:
         status = Status(self.config, self.store, self.node, self.gather, lambda: self.courier, commands)
         self._add("status", "service", status.run)
         self._add("unpack", "service", self._unpack)
+        self._add("trust", "service", partial(self.steward.run, self.node.call, self.node.nudge))
         if not self.part.passes:
             self._add("intents", "service", Intents(self.store, commands).run)
         watch = self.config.sticks["watch"]
@@ -180,12 +180,17 @@ class Station:
         for name, terminal in hear.items():
             self._add(f"{name}.gnss", "device", partial(self._drive, terminal))
         if self.part.hub and not self.config.bearers:
-            self._embed(site)
+            serve, link = hub(self.config.broker, site)
+            self._add("broker", "service", serve)
+            self.node.add(link)
         for named in self.config.bearers:
             link = bearer(named, site)
             self.node.add(link)
-            if (reached := outlet(link)) is not None:
-                self.guests.add(reached)
+            if named.kind in TO_GUESTS:
+                from edge.outlets import outlet
+
+                if (reached := outlet(link)) is not None:
+                    self.guests.add(reached)
         if not self.part.passes:
             self._add("guests", "service", self.guests.run)
 
@@ -193,21 +198,9 @@ class Station:
         """The receivers inside RDSS terminals, by their bearer's name."""
         for named in self.config.bearers:
             if named.kind == "rdss" and named.options["gnss"]:
+                from radios.rdss.gnss import SharedGnss
+
                 yield named.name, SharedGnss(f"{named.name}.gnss", named.options["subject"] or self.place.station)
-
-    def _embed(self, site: Site) -> None:
-        """A broker of our own, and the link to it; where it asks for names, the link has one that nobody else can have."""
-        host, port = listen(self.config.broker["listen"])
-        users = dict(self.config.broker["users"] or {})
-        secret = secrets.token_hex() if users else ""
-        own = {f"{OWN_USER}{secret[:8]}": secret} if users else {}
-
-        async def serve(reporter: Reporter) -> None:
-            await EmbeddedBroker(host, port, users | own, lambda where: reporter.health(Health.UP, where)).run()
-
-        self._add("broker", "service", serve)
-        near = Broker(LOOPBACK if host in ANYWHERE else host, port, username=next(iter(own), ""), password=secret)
-        self.node.add(MqttBearer("mqtt", [near], self.keyring.incident, site.node, site.clock.mono, central=True))
 
     def _add(self, name: str, kind: str, work: Work, blocking: bool = False) -> None:
         self.supervisor.add(Task(name, kind, work, blocking=blocking))
@@ -242,6 +235,7 @@ class Station:
         """Store what is still queued and let go of the log; the store stays open."""
         self.gather.flush()
         self.node.close()
+        self.steward.close()
         self.log.close()
 
 
