@@ -15,7 +15,6 @@ from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.events import Resize
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widgets import Static
 
@@ -30,18 +29,19 @@ from tui.widgets.draft import Draft
 from tui.widgets.live_table import Head, Line, LiveTable
 from tui.words import LANGUAGES, Words
 
-WIDE: Final = 118  # from this width on, links and events stand beside the people
+WIDE: Final = 132  # from this width on, links and events stand beside the people
+RIGHT: Final = ("links", "flows", "events", "alarms")
 VIEWS: Final = ("overview", "people", "links", "events", "alarms")
 BELL_S: Final = (0, 10, 20, 40)  # seconds after an alarm came at which it is heard, until somebody acknowledges it
+TAKEN: Final = ("sent", "not stored yet")
+SEEN_S: Final = 0.2  # after which what somebody did is on the screen
 SAID_S: Final = 8.0  # how long an answer stays on the screen
 KEYS: Final = (
-    ("1-5", "overview"),
-    ("Enter", "open"),
+    ("1-5", "views"),
     ("a", "acknowledge"),
-    ("w", "message"),
+    ("w", "write"),
     ("x", "sos"),
     ("space", "freeze"),
-    ("n", "night"),
     ("l", "language"),
     ("?", "help"),
     ("q", "quit"),
@@ -112,41 +112,35 @@ class CommandScreen(App[None]):
         self._reader = ThreadPoolExecutor(1, "store")
         self._rung: dict[bytes, int] = {}
         self._hush: Timer | None = None
+        self._lines = {name: Static(id=name) for name in ("top", "backlog", "alarm", "notice", "said", "keys")}
+        self._tables = {
+            name: LiveTable(pane.heads(self.words), self.words(pane.empty), id=name) for name, pane in PANES.items()
+        }
+        self._draft = Draft(lambda to: lines.forecast(self._scene, to, self.words), id="draft")
+        self._left = Vertical(self._tables["people"], id="left")
+        self._panes = Horizontal(self._left, Vertical(*(self._tables[name] for name in RIGHT), id="right"), id="panes")
 
     def compose(self) -> ComposeResult:
         """Three lines on top, the panes, alarm and notice, the draft, the bar of keys at the bottom."""
-        yield Static(id="top")
-        yield Static(id="backlog")
-        with Horizontal(id="panes"):
-            with Vertical(id="left"):
-                yield self._made("people")
-            with Vertical(id="right"):
-                yield from (self._made(name) for name in ("links", "flows", "events", "alarms"))
-        yield Static(id="alarm")
-        yield Static(id="notice")
-        yield Static(id="said")
-        yield Draft(lambda to: lines.forecast(self._scene, to, self.words), id="draft")
-        yield Static(id="keys")
-
-    def _made(self, name: str) -> LiveTable:
-        return LiveTable(PANES[name].heads(self.words), self.words(PANES[name].empty), id=name)
+        yield self._lines["top"]
+        yield self._lines["backlog"]
+        yield self._panes
+        for name in ("alarm", "notice", "said"):
+            yield self._lines[name]
+        yield self._draft
+        yield self._lines["keys"]
 
     async def on_mount(self) -> None:
         """Dress, read and draw once, then once a refresh."""
         for theme in THEMES:
             self.register_theme(theme)
-        self._base.query_one("#people").focus()
+        self._tables["people"].focus()
         self.action_dress(self._dress)
         self.set_interval(self._refresh_s, self.tick)
         self.tick()
         if self._reading is not None:
             await asyncio.wait([asyncio.wrap_future(self._reading)], timeout=1.0)
         self.draw(self._feed.scene())
-
-    @property
-    def _base(self) -> Screen[Any]:
-        """The screen itself, over which cards come and go."""
-        return self.screen_stack[0]
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         """Under a card the screen's own keys do nothing."""
@@ -158,13 +152,13 @@ class CommandScreen(App[None]):
 
     def on_resize(self, event: Resize) -> None:
         """Side by side where there is room, below each other at 80x24."""
-        self._base.query_one("#panes").set_class(event.size.width >= WIDE and self.view == "overview", "wide")
+        self._panes.set_class(event.size.width >= WIDE and self.view == "overview", "wide")
 
     def tick(self) -> None:
         """Have the store read, unless that still goes on, and draw what is known."""
         if self._reading is None or self._reading.done():
             self._reading = self._reader.submit(self._feed.read)
-        if not self._frozen and self._base.children:
+        if not self._frozen:
             self.draw(self._feed.scene())
         self._ring()
 
@@ -177,29 +171,37 @@ class CommandScreen(App[None]):
         self._put("backlog", Text(text, style=self._styles[state]))
         for name, pane in PANES.items():
             made = lines.every_link if name == self.view == "links" else pane.lines
-            self._table(name).show(made(scene, words, self.symbols), pane.names(scene))
+            self._tables[name].show(made(scene, words, self.symbols), pane.names(scene))
         self._bars(scene)
+        self._fit(scene)
         self._put("keys", Text("  ".join(f"{key} {words(name)}" for key, name in KEYS)))
-        if self._base.query_one(Draft).display:
-            self._base.query_one(Draft).tell()
+        if self._draft.display:
+            self._draft.tell()
+
+    def _fit(self, scene: Scene) -> None:
+        """People (below each other only) and links take no more lines than they need; the events get the rest."""
+        left, links = self._left, self._tables["links"]
+        wide = self._panes.has_class("wide")
+        overview = self.view == "overview"
+        needed = max(len(lines.links(scene, self.words, self.symbols)), 1) + 1
+        links.styles.height = min(needed, self.size.height // 2 if wide else 5) if overview else None
+        needed = max(len(scene.people), 1) + 1
+        left.styles.height = min(needed, max(self.size.height // 2 - 3, 4)) if overview and not wide else None
 
     def _bars(self, scene: Scene) -> None:
         """The alarm nobody has seen, and what hinders the screen itself."""
         alarm = lines.alarm_bar(scene, self.words, self.symbols)
-        self._base.query_one("#alarm").display = alarm is not None
+        self._lines["alarm"].display = alarm is not None
         if alarm is not None:
             self._put("alarm", Text(alarm[0], style=self._styles[alarm[1]], no_wrap=True, overflow="ellipsis"))
         trouble = [self.words("frozen")] if self._frozen else [self.words(each) for each in scene.trouble]
-        self._base.query_one("#notice").display = bool(trouble)
+        self._lines["notice"].display = bool(trouble)
         self._put("notice", Text(f"{self.symbols[State.WARN]} {'; '.join(trouble)}", no_wrap=True, overflow="ellipsis"))
 
     def _put(self, name: str, text: Text) -> None:
-        widget = self._base.query_one(f"#{name}", Static)
+        widget = self._lines[name]
         if widget.content != text:
             widget.update(text)
-
-    def _table(self, name: str) -> LiveTable:
-        return self._base.query_one(f"#{name}", LiveTable)
 
     def _ring(self) -> None:
         """The bell at a new alarm, and again until somebody acknowledges it."""
@@ -216,7 +218,7 @@ class CommandScreen(App[None]):
         theme = NAMED[self._dress if self.theme == f"sanduan-{name}" else name]
         self.theme = theme.name
         self._styles = styles(theme)
-        for table in self._base.query(LiveTable):
+        for table in self._tables.values():
             table.dress(self._styles, head(theme))
         self.draw(self._scene)
 
@@ -229,34 +231,34 @@ class CommandScreen(App[None]):
         """The other language."""
         self.words = words = Words(LANGUAGES[1 - LANGUAGES.index(self.words.language)])
         for name, pane in PANES.items():
-            self._table(name).head(pane.heads(words), words(pane.empty))
+            self._tables[name].head(pane.heads(words), words(pane.empty))
         self.draw(self._scene)
 
     def action_view(self, view: str) -> None:
         """One pane large, or all of them."""
         self.view = view
-        panes = self._base.query_one("#panes")
+        panes = self._panes
         for name in VIEWS[1:]:
             panes.set_class(name == view, name)
         panes.set_class(self.size.width >= WIDE and view == "overview", "wide")
-        self._table("people" if view == "overview" else view).focus()
+        self._tables["people" if view == "overview" else view].focus()
         self.draw(self._scene)
 
     # what people do
 
-    def action_write(self, act: str) -> None:
+    def action_write(self, act: str, text: str = "") -> None:
         """Open the line for a message, an order or an SOS."""
         if act == "order" and not self._scene.commands:
             self._say("not command", State.WARN)
             return
-        self._base.query_one(Draft).open(act, self._scene.nodes, self.words)
+        self._draft.open(act, self._scene.nodes, self.words, text)
 
     def action_leave(self) -> None:
         """Close the line without sending, or go back to the overview."""
-        draft = self._base.query_one(Draft)
+        draft = self._draft
         if draft.display:
             draft.close()
-            self._table("people" if self.view == "overview" else self.view).focus()
+            self._tables["people" if self.view == "overview" else self.view].focus()
         elif self.view != "overview":
             self.action_view("overview")
 
@@ -266,9 +268,11 @@ class CommandScreen(App[None]):
             return
         self.action_leave()
         if event.act == "sos":
-            self._act("sos", subject=self._scene.station, state=1, **self._place())
+            self._act("sos", None, subject=self._scene.station, state=1, **self._place())
         elif event.text:
-            self._act(event.act, text=event.text, to=list(event.to))
+            self._act(
+                event.act, text=event.text, to=list(event.to), lost=lambda: self.action_write(event.act, event.text)
+            )
 
     def _place(self) -> dict[str, int]:
         """Where this node is, as an event says it (1e-6 degrees); nothing when that is unknown or old."""
@@ -290,7 +294,7 @@ class CommandScreen(App[None]):
 
     def action_receipt(self, state: int) -> None:
         """Say that the chosen event was read, acted on, or cannot be."""
-        row = self._event(self._table("events").chosen)
+        row = self._event(self._tables["events"].chosen)
         if row is None:
             self._say("nothing selected")
         else:
@@ -302,18 +306,22 @@ class CommandScreen(App[None]):
         else:
             self._say("not for us")
 
-    def _act(self, act: str, **fields: Any) -> None:
-        """Ask the agent on another thread, and say what became of it."""
+    def _act(self, act: str, lost: Callable[[], None] | None = None, **fields: Any) -> None:
+        """Ask the agent on another thread, and say what became of it; lost: called when it was not even taken."""
 
         async def ask() -> None:
             answer = await asyncio.to_thread(self._feed.act, act, **fields)
             self._say(answer, State.OK if answer == "sent" else State.BAD)
+            if lost is not None and answer not in TAKEN:
+                lost()
+            self.tick()
+            self.set_timer(SEEN_S, self.tick)
 
         self.run_worker(ask())
 
     def _say(self, word: str, state: State = State.INFO) -> None:
         """Tell the operator something for a few seconds."""
-        said = self._base.query_one("#said", Static)
+        said = self._lines["said"]
         said.update(Text(f"{self.symbols[state]} {self.words(word)}", style=self._styles[state]))
         said.display = True
         if self._hush is not None:
@@ -321,7 +329,7 @@ class CommandScreen(App[None]):
         self._hush = self.set_timer(SAID_S, self._hushed)
 
     def _hushed(self) -> None:
-        self._base.query_one("#said").display = False
+        self._lines["said"].display = False
 
     # more about one row
 

@@ -11,13 +11,15 @@ from typing import Any, Final
 
 from edge import intents
 from edge.config import Config
-from edge.folds import ALARM_KINDS, RECEIPT, Alarm, alarms
+from edge.folds import ACK, ALARM_KINDS, RECEIPT, Alarm, alarms, episode_of
 from edge.store.reader import EventLine, Reader, Snapshot
 from hardware.clock import Clock, ClockQuality, Stamp, SystemClock
 from hardware.driver import Health
 from hardware.errors import DecodeError, LinkDown, StoreError
 from tui import rows
 from tui.scene import FlowRow, Forecast, LinkRow, Scene
+from tui.telling import tell
+from tui.words import Said
 
 SILENT_S: Final = 5.0  # a status older than this is no longer the agent's word
 STUCK_S: Final = 5.0  # the store has not answered for so long
@@ -31,6 +33,7 @@ class Facts:
 
     snapshot: Snapshot
     standing: tuple[Alarm, ...]
+    episodes: Mapping[bytes, Said]
     receipts: tuple[EventLine, ...]
     at: float
 
@@ -100,7 +103,8 @@ class StoreFeed:
             marks = ", ".join("?" * len(ALARM_KINDS))
             folded = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.id DESC LIMIT {FOLDED}", ALARM_KINDS)
             receipts = reader.events(f"WHERE e.kind = ? ORDER BY e.id DESC LIMIT {FOLDED}", (RECEIPT,))
-            self._facts = Facts(snapshot, tuple(alarms(folded)), tuple(receipts), at)
+            episodes = {episode_of(line.event): tell(line.event) for line in folded if line.event.kind != ACK}
+            self._facts = Facts(snapshot, tuple(alarms(folded)), episodes, tuple(receipts), at)
         status, age_s = reader.status()
         if status and age_s is not None and _readable(status):
             self._word = Word(status, self._clock.mono() - age_s)
@@ -137,8 +141,9 @@ class StoreFeed:
         status, snapshot, late = self._word.status, facts.snapshot, now - facts.at
         others = tuple(node for node, _ in scene.nodes)
         everyone = tuple(self._central - {self._node}) or others
-        relayed = status.get("relayed", ())
-        telling = rows.Telling(self._node, {self._node: self._station, **self._nodes}, everyone, frozenset(relayed))
+        names = {self._node: self._station, **self._nodes}
+        relayed = frozenset(status.get("relayed", ()))
+        telling = rows.Telling(self._node, names, everyone, relayed, facts.episodes)
         told_s = now - self._word.at
         return replace(
             scene,

@@ -56,7 +56,7 @@ SLOW_S: Final = 60.0  # an urgent item that waits longer is drawn as bad
 def people_heads(words: Words) -> tuple[Head, ...]:
     """Columns of the people pane."""
     vitals = tuple(Head(words(key), width, right=True) for _, key, width in VITALS)
-    off = Head(words("distance"), 9, right=True)
+    off = Head(words("distance"), 10, right=True)
     return Head(words("state"), 7), Head(words("name"), 0), *vitals, off, Head(words("age"), 4, right=True)
 
 
@@ -133,7 +133,7 @@ def link_heads(words: Words) -> tuple[Head, ...]:
 
 def links(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
     """Bearers first, then devices that are not well."""
-    unwell = tuple(row for row in scene.devices if row.state is not Health.UP)
+    unwell = tuple(row for row in scene.devices if row.state not in (Health.UP, None))
     return [_link(row, words, symbols) for row in (*scene.links, *unwell)]
 
 
@@ -198,11 +198,12 @@ def _event(row: EventRow, words: Words, symbols: Symbols) -> Line:
     state, level = LEVELS[row.level]
     state = State.BAD if row.urgent else state
     mark = f"[{words(level)}] " if level else ""
-    who = f"{row.who}: " if row.who and words.of(row.text) else row.who
+    text = words.of(row.text)
+    who = "" if text.startswith(row.who) else f"{row.who}: " if text else row.who
     return (
         Cell(words.age(row.age_s)),
         Cell(f"{symbols[state]}{words.of(row.title)}", state),
-        Cell(f"{mark}{who}{words.of(row.text)}", State.STALE if row.level is Level.QUARANTINE else State.INFO),
+        Cell(f"{mark}{who}{text}", State.STALE if row.level is Level.QUARANTINE else State.INFO),
         reached(row.reached, words, symbols),
     )
 
@@ -300,9 +301,7 @@ def backlog(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State]:
         return f"{words('backlog')} {symbols[State.OK]}{words('all sent')}", State.OK
     urgent = [row.oldest_s for row in waiting if row.lane in {"flash", "command"}]
     state = State.BAD if any(age is None or age > SLOW_S for age in urgent) else State.WARN
-    lanes = "  ".join(
-        f"{words(row.lane)} {row.waiting} ({words('oldest')} {words.age(row.oldest_s)})" for row in waiting
-    )
+    lanes = "  ".join(f"{words(row.lane)} {row.waiting} ({words.age(row.oldest_s)})" for row in waiting)
     return f"{words('backlog')} {symbols[state]} {lanes}", state
 
 

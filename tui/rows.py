@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from edge.folds import Alarm, Stage, episode_of, progress, receipts, text
+from edge.folds import ACK, Alarm, Stage, episode_of, progress, receipts, text
 from edge.store.reader import EventLine, Latest, Snapshot
 from hardware.kinds import BY_NAME, KINDS, Kind, unknown
 from sync.events import KINDS as EVENTS
@@ -84,9 +84,15 @@ def people(
     rows = []
     for subject in sorted(subjects):
         name, unit = names.get(subject, ("", ""))
-        trouble = tell(alarmed[subject].line.event) if subject in alarmed else None
+        trouble = _without(subject, tell(alarmed[subject].line.event)) if subject in alarmed else None
         rows.append(_person(subject, name, unit, snapshot.latest.get(subject, {}), here, trouble, late))
     return tuple(rows)
+
+
+def _without(subject: str, said: Said) -> Said:
+    """What is wrong, without repeating with whom."""
+    zh, en = (text.removeprefix(f"{subject} ") for text in said)
+    return zh, en
 
 
 def _alive(latest: Latests) -> bool:
@@ -121,10 +127,18 @@ def backlog(snapshot: Snapshot, late: float) -> tuple[LaneRow, ...]:
 
 
 class Telling:
-    """What events need to be drawn as rows: which node this is, names of nodes, who everyone is, what relays hold."""
+    """What events need to be drawn as rows: which node this is, names of nodes, who everyone is, what relays hold, and
+    what each episode of an alarm is about."""
 
-    def __init__(self, node: int, names: Mapping[int, str], everyone: tuple[int, ...], relayed: frozenset[str]) -> None:
-        self.node, self.names, self.everyone, self.relayed = node, names, everyone, relayed
+    def __init__(
+        self,
+        node: int,
+        names: Mapping[int, str],
+        everyone: tuple[int, ...],
+        relayed: frozenset[str],
+        episodes: Mapping[bytes, Said],
+    ) -> None:
+        self.node, self.names, self.everyone, self.relayed, self.episodes = node, names, everyone, relayed, episodes
 
     def events(self, lines: Iterable[EventLine], said: Iterable[EventLine], late: float) -> tuple[EventRow, ...]:
         """News in the order of `lines`; said: the receipts that may be about them."""
@@ -140,11 +154,12 @@ class Telling:
         own = event.id.origin == self.node
         writer = "" if own else self.name(event.id.origin)
         who = text(event, "guest") if name == "guest.text" else " ".join(part for part in (writer, event.actor) if part)
+        about = self.episodes.get(episode_of(event)) if event.kind == ACK else None
         return EventRow(
-            aged(line.age_s, late), title, tell(event), who, line.level,
+            aged(line.age_s, late), title, about or tell(event), who, line.level,
             urgent=name in URGENT and line.level >= Level.MEMBER, id=event.id, kind=name, wall_ms=event.time.wall_ms,
             to_us=not own and (self.node in event.to or not event.to),
-            reached=self._reached(line, said) if own and kind and kind.lane in (Lane.FLASH, Lane.COMMAND) else (),
+            reached=self._reached(line, said) if own and name != "guest.text" else (),
             episode=episode_of(event) if name in ("alarm", "sos") else b"",
         )  # fmt: skip
 

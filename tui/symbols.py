@@ -40,8 +40,8 @@ SETS: Final[dict[str, dict[State, str]]] = {
         State.OFF: "-",
     },
     "ascii": {
-        State.OK: "ok",
-        State.INFO: "i",
+        State.OK: "+",
+        State.INFO: ".",
         State.WARN: "!",
         State.BAD: "!!",
         State.STALE: "?",

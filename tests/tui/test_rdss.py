@@ -10,7 +10,10 @@ from tui.cli import main
 
 
 def test_a_good_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["--lang", "en", "rdss", "selftest", "sim:rdss?family=bds3&frequency=1&card=4204990&delay=0", "--json"]) == 0
+    assert (
+        main(["--lang", "en", "rdss", "selftest", "sim:rdss?family=bds3&frequency=1&card=4204990&delay=0", "--json"])
+        == 0
+    )
     found = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
     assert [each["name"] for each in found] == ["found", "card", "beam", "wait", "letters", "wait", "full"]
     assert "4204990" in found[1]["text"] and all(each["ok"] for each in found)

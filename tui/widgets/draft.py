@@ -44,14 +44,14 @@ class Draft(Vertical):
         yield Static(id="draft-head")
         yield Input(max_length=LONGEST, id="draft-text")
 
-    def open(self, act: str, nodes: Sequence[tuple[int, str]], words: Words) -> None:
-        """Begin a new text: an act's name, whom it may go to, in whose language."""
+    def open(self, act: str, nodes: Sequence[tuple[int, str]], words: Words, text: str = "") -> None:
+        """Begin a text, or go on with one that could not be sent: an act's name, whom it may go to, in whose language."""
         self._act, self._whom, self._words = act, tuple(nodes), words
         self._at = min(self._at, len(self._whom))
-        text = self.query_one(Input)
-        text.value, text.placeholder = "", words("sos hint" if act == "sos" else "message hint")
+        line = self.query_one(Input)
+        line.value, line.placeholder = text, words("sos hint" if act == "sos" else "message hint")
         self.display = True
-        text.focus()
+        line.focus()
         self.tell()
 
     def close(self) -> None:
