@@ -1,0 +1,14 @@
+"""The exchange of a simulated machine: the product's own, with the policy that a station of its role has."""
+
+from __future__ import annotations
+
+from edge.exercise.field import Machine
+from sync.exchange import Exchange, Policy
+
+
+def exchange(machine: Machine) -> Exchange:
+    """A fresh exchange over a machine's log, as at each start of the program."""
+    actors = machine.field.scenario.actors.values()
+    central = frozenset(actor.origin for actor in actors if actor.role == "central")
+    policy = Policy(central, relay=machine.actor.role == "relay", members=frozenset(machine.field.roles))
+    return Exchange(machine.log, machine.ring, policy, machine.chance)
