@@ -18,6 +18,13 @@ def mixed(narrow: Table, wide: Table, share: int) -> Table:
     return Table.of(weights)
 
 
+GRIDS_M: Final = (10, 14, 20, 28, 40, 56, 80, 112)
+LEADS: Final = (0, 4, 6, 7, 8, 12, 18, 28)  # eighths of the last move that are expected again
+SPREADS: Final = 10  # places in WALK that a picture may choose
+TYPICAL: Final = 3  # the usual one
+# Steps of the first person from the anchor, and of people whom a base does not have from the one before.
+FIRST_PLACE: Final = LAPLACE[13]
+NEAR_PLACE: Final = LAPLACE[8]
 # Steps of people on the move, in half steps of spread; and their mean sizes.
 WALK: Final = (
     LAPLACE[2], LAPLACE[3], mixed(LAPLACE[3], LAPLACE[4], 8), LAPLACE[4], mixed(LAPLACE[4], LAPLACE[5], 8), LAPLACE[5],
@@ -27,7 +34,7 @@ MEANS: Final = (1, 1, 2, 2, 3, 3, 5, 8, 12, 20, 32, 50)
 # Steps of people who did not move (0) or moved by one step (1) before, by the spread of those who did.
 REST: Final = tuple(tuple(mixed(LAPLACE[narrow], wide, share) for wide in WALK) for narrow, share in ((0, 12), (1, 9)))
 HR_LAWS: Final = (LAPLACE[1], mixed(LAPLACE[1], LAPLACE[3], 8), mixed(LAPLACE[2], LAPLACE[4], 12), LAPLACE[3])
-# What a picture chooses: places in picture.LEADS, WALK, picture.GRIDS_M, HR_LAWS.
+# What a picture chooses: places in LEADS, WALK, GRIDS_M, HR_LAWS.
 LEAD: Final = Table.of((2, 2, 4, 8, 4, 3, 2, 2))
 SPREAD: Final = Table.of((1, 2, 6, 8, 6, 5, 4, 2, 1, 1))
 GRID: Final = Table.of((16, 4, 3, 2, 2, 1, 1, 1))

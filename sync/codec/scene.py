@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hardware.errors import DecodeError
-from sync.codec.picture import FORMS, Form
+from sync.codec.picture_people import FORMS, Form
 from sync.codec.stack import StackReader, StackWriter, Table
 from sync.ids import unzigzag, zigzag
 
