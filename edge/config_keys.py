@@ -144,14 +144,16 @@ SECTIONS: Final = (
     ), "本站", "this station"),
     Section("incident", (
         Key("name", "str", "", "事件名称", "name of the incident"),
-        Key("lat", "float", REQUIRED, "事件参考点纬度", "reference point, latitude", lo=-90, hi=90),
-        Key("lon", "float", REQUIRED, "事件参考点经度", "reference point, longitude", lo=-180, hi=180),
-        Key("start", "time", REQUIRED, "事件开始时刻(ISO 8601)", "start of the incident, ISO 8601 with offset"),
+        Key("lat", "float", None, "事件参考点纬度(身份文件已有则可省)", "reference point, latitude; not needed where the identity has one", lo=-90, hi=90),
+        Key("lon", "float", None, "事件参考点经度(同上)", "reference point, longitude; the same", lo=-180, hi=180),
+        Key("start", "time", None, "事件开始时刻(ISO 8601,同上)", "start of the incident, ISO 8601 with offset; the same"),
         Key("central", "nodes", [], "各中心的名册编号:它们收到才算送达;空则任一节点",
             "roster indexes of the centres: what they have is delivered; any other node's when empty"),
     ), "事件", "the incident; the same on every node"),
     Section("keys", (
-        Key("file", "path", REQUIRED, "本节点的密钥文件(sanduan keys 生成)", "this node's key file, made by sanduan keys"),
+        Key("file", "path", REQUIRED, "本节点的身份文件(sanduan incident create 或 join 生成)", "this node's identity, made by sanduan incident create or sanduan join"),
+        Key("unlock", "path", "", "解锁文件,代替口令;空则用身份文件旁的 unlock.key,或在终端询问",
+            "key file, or file whose first line is the passphrase; else unlock.key beside the identity, or the terminal is asked"),
     ), "密钥", "keys"),
     Section("devices", (
         Key("driver", "driver", REQUIRED, "驱动", "driver"),

@@ -6,16 +6,20 @@ a crash between any two lines loses nothing: the next start looks at them all ag
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
+from typing import Any, Final, TypeAlias
 
 from edge.identity.identity import Identity
 from edge.store.log import StoreLog
 from edge.store.review import Found, Review
-from edge.store.store import Store
+from edge.store.store import Fresh, Store
+from edge.supervisor import Reporter
 from hardware.clock import ClockQuality
+from hardware.driver import Health
 from hardware.errors import DecodeError, SealError
 from sync.ids import BlockId, Content, Header, KeyClass, Lane, Source
 from sync.seal.contract import Opened
@@ -26,6 +30,8 @@ from sync.trust.proofs import DUE_S, LISTED, Proof
 
 log = logging.getLogger(__name__)
 
+Caller: TypeAlias = Callable[..., Awaitable[Any]]
+EVERY_S: Final = 2.0  # the identity's file is looked at, and lists of hashes fall due
 LISTED_LANES: Final = (Lane.TRACK, Lane.HISTORY, Lane.BULK)  # flash and command carry their signatures inside
 EARLY: Final = 1 << 16  # proofs remembered that came before their blocks
 TELLING: Final = (Content.TRUST, Content.SIGNATURE, Content.HASHES)
@@ -42,7 +48,7 @@ class Steward:
         self._store, self._log, self._review = store, log, Review(store)
         self._told = self._seen = 0
         self._early: OrderedDict[BlockId, Callable[[bytes], None]] = OrderedDict()
-        self._stamp = 0
+        self._stamp, self._gone = 0, False
         self._unlisted_since: dict[Lane, float] = {}
         self._declare()
 
@@ -50,8 +56,27 @@ class Steward:
         """Let the reading connection go."""
         self._review.close()
 
+    async def run(self, call: Caller, moved: Callable[[], None], reporter: Reporter) -> None:
+        """Step again and again on the node's thread until cancelled; `moved` is called when there is something to send."""
+        loop, came = asyncio.get_running_loop(), asyncio.Event()
+
+        def told(fresh: Fresh) -> None:
+            if fresh.blocks:
+                loop.call_soon_threadsafe(came.set)
+
+        self._store.watch(told)
+        while True:
+            came.clear()
+            if await call(self.step):
+                moved()
+            why = "; ".join(self.problems)
+            reporter.health(Health.DEGRADED if why else Health.UP, why)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(EVERY_S):
+                    await came.wait()
+
     def step(self) -> bool:
-        """Do everything that is due; whether trust changed. StoreError, ConfigError."""
+        """Do everything that is due; whether trust changed or something is to be sent. StoreError, ConfigError."""
         self._follow_file()
         learned = self._hear()
         if learned.revoked:
@@ -61,10 +86,10 @@ class Steward:
             learned = self._open_again()
         if changed:
             self.identity.save()
-        self._publish()
-        self._date()
+        changed = self._publish() or changed
         for lane in LISTED_LANES:
-            self._list(lane)
+            changed = self._list(lane) or changed
+        self.problems = self._look()
         return changed
 
     # what came
@@ -174,8 +199,12 @@ class Steward:
 
     def _follow_file(self) -> None:
         """A command beside this program may have let nodes in or revoked some."""
-        stamp = self.identity.path.stat().st_mtime_ns
-        if stamp == self._stamp:
+        try:
+            stamp = self.identity.path.stat().st_mtime_ns
+        except OSError:
+            stamp = 0
+        if stamp in (0, self._stamp):
+            self._gone = not stamp
             return
         self._stamp = stamp
         if self.identity.reload():
@@ -190,7 +219,7 @@ class Steward:
                 self._judge()
             self._open_again()
 
-    def _publish(self) -> None:
+    def _publish(self) -> bool:
         """Authored items that no block carries yet travel in one: revocations as flash, the rest as command."""
         unsent = self.identity.unsent()
         for lane, items in (
@@ -203,6 +232,7 @@ class Steward:
                     self.identity.mark_sent(item)
         if unsent:
             self.identity.save()
+        return bool(unsent)
 
     def _declare(self) -> None:
         """A new life names the one before it, under this node's signature."""
@@ -211,25 +241,33 @@ class Steward:
             self.identity.author(incarnation_item(self.keyring, life.predecessor))
             self._review.tell("declared life", life.incarnation)
 
-    def _date(self) -> None:
-        """Certificates end by a clock that can be trusted, and by no other."""
-        stamp = self._store.clock.stamp()
+    def _look(self) -> list[str]:
+        """What people have to know: certificates end by a clock that can be trusted, and by no other."""
+        stamp, found = self._store.clock.stamp(), []
         if stamp.wall_ms is not None and stamp.quality >= ClockQuality.NTP:
-            self.problems = self.book.date(stamp.wall_ms // 60_000)
+            ended = self.book.date(stamp.wall_ms // 60_000)
+            found += [f"certificate of {name} is over (证书已过期)" for name in ended]
+        found += [f"two keys claim roster index {index} (编号冲突)" for index in self.identity.roster.conflicts]
+        if self._gone:
+            found.append(f"{self.identity.path} is gone (身份文件不在了)")
+        if self.keyring.origin in self.keyring.revoked:
+            found.append("this node is revoked (本节点已被吊销)")
+        return found
 
-    def _list(self, lane: Lane) -> None:
+    def _list(self, lane: Lane) -> bool:
         """Sign for own history: a list of hashes when enough blocks or the oldest of them is due."""
         source = Source(*self._store.place, lane)
         name = f"listed {source.incarnation}.{int(lane)}"
         run = self._review.run(lane, self._review.told(name), LISTED)
         if all(each.content == Content.HASHES for each in run):
             self._unlisted_since.pop(lane, None)
-            return
+            return False
         now = self._store.clock.mono()
         since = self._unlisted_since.setdefault(lane, now)
         if len(run) < LISTED and now - since < DUE_S:
-            return
+            return False
         self._unlisted_since.pop(lane)
         body = proofs.hashes_body(self.keyring, source, run[0].id.number, [each.block for each in run])
         self._log.put(lane, Content.HASHES, body[1:])
         self._review.tell(name, run[-1].id.number + 1)
+        return True

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final
@@ -31,7 +31,7 @@ class Policy:
 
     central: frozenset[int] = frozenset()
     relay: bool = False
-    members: frozenset[int] = frozenset()
+    members: Set[int] = frozenset()
     most_cost: Mapping[Lane, int] = field(default_factory=lambda: MOST_COST)
     valid_s: Mapping[Lane, float] = field(default_factory=lambda: VALID_S)
     hold_s: Mapping[Lane, float] = field(default_factory=lambda: HOLD_S)
