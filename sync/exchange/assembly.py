@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Final
 
 from hardware.errors import DecodeError
-from sync.exchange.frame import Piece
+from sync import repair
+from sync.exchange.frame import Piece, Symbol
 from sync.ids import BlockId
 from sync.ranges import Ranges
 
 EXTRA: Final = 256  # bytes reckoned for each unfinished block beside its own
 MOST: Final = 512  # unfinished blocks
+ASKS: Final = 6  # times that a sender is told the same
+NEVER: Final = float("inf")
 
 
 @dataclass(slots=True)
@@ -23,6 +26,34 @@ class _Unfinished:
     at: float
     line: str
     told: float = 0.0
+    again: float = float("inf")  # when it is told again, unanswered
+    asks: int = 0
+    size: int = 0  # of its symbols
+    repairs: dict[int, bytes] = field(default_factory=dict)
+
+    @property
+    def bytes(self) -> int:
+        """What it is reckoned as."""
+        return len(self.data) + EXTRA + self.size * len(self.repairs)
+
+    def take(self, symbol: Symbol) -> None:
+        """One more symbol: bytes of the block, or a repair symbol where it is still of use."""
+        if symbol.index < repair.count(symbol.total, symbol.size):
+            at = symbol.index * symbol.size
+            end = min(at + symbol.size, symbol.total)
+            self.data[at:end] = symbol.data[: end - at]
+            self.got.add(at, end - 1)
+            return
+        if not self.repairs:
+            self.size = symbol.size
+        if symbol.size == self.size and repair.lacking(symbol.total, self.size, self.got, len(self.repairs)):
+            self.repairs[symbol.index] = symbol.data
+
+    def whole(self) -> bytes | None:
+        """The block, once it can be had."""
+        if len(self.got) == len(self.data):
+            return bytes(self.data)
+        return repair.solve(len(self.data), self.size, self.data, self.got, self.repairs) if self.repairs else None
 
 
 class Assembly:
@@ -40,44 +71,59 @@ class Assembly:
     def __contains__(self, block_id: BlockId) -> bool:
         return block_id in self._blocks
 
-    def add(self, piece: Piece, line: str, now: float) -> tuple[bytes, float] | None:
+    def add(self, piece: Piece | Symbol, line: str, now: float) -> tuple[bytes, float] | None:
         """The whole block and its age once nothing is missing; DecodeError when pieces contradict each other."""
         found = self._blocks.get(piece.id)
         if found is None:
             found = self._begin(piece, line, now)
         if len(found.data) != piece.total:
             raise DecodeError("pieces of one block disagree about its length")
-        found.data[piece.at : piece.at + len(piece.data)] = piece.data
-        found.got.add(piece.at, piece.at + len(piece.data) - 1)
-        found.at, found.line = now, line
-        if len(found.got) < piece.total:
+        before = found.bytes
+        if isinstance(piece, Symbol):
+            found.take(piece)
+        else:
+            found.data[piece.at : piece.at + len(piece.data)] = piece.data
+            found.got.add(piece.at, piece.at + len(piece.data) - 1)
+        self.bytes += found.bytes - before
+        found.at, found.line, found.asks, found.again = now, line, 0, NEVER
+        block = found.whole()
+        if block is None:
             return None
         self.drop(piece.id)
-        return bytes(found.data), max(piece.age_s, found.age_s)
+        return block, max(piece.age_s, found.age_s)
 
     def drop(self, block_id: BlockId) -> None:
         """It is complete, or no longer wanted."""
         found = self._blocks.pop(block_id, None)
         if found is not None:
-            self.bytes -= len(found.data) + EXTRA
+            self.bytes -= found.bytes
 
-    def stalled(self, line: str, before: float) -> Iterator[tuple[BlockId, Ranges]]:
-        """Unfinished blocks of a line that got nothing since `before` and were not told of since; they count as told."""
+    def stalled(self, line: str, before: float, now: float) -> Iterator[tuple[BlockId, Ranges, int]]:
+        """Unfinished blocks of a line that got nothing since `before` and were not told of since, or in vain; with the number
+        of repair symbols held."""
         for block_id, found in self._blocks.items():
-            if found.line == line and found.told < found.at <= before:
-                yield block_id, found.got
+            if found.line == line and (found.told < found.at <= before or found.again <= now):
+                yield block_id, found.got, len(found.repairs)
 
-    def told(self, block_id: BlockId) -> None:
-        """The sender was told what is here."""
+    def told(self, block_id: BlockId, now: float, wait: Callable[[int], float] = lambda asks: NEVER) -> float:
+        """The sender was told what is here; when to tell it again, `wait` seconds after so many times."""
         found = self._blocks.get(block_id)
-        if found is not None:
-            found.told = found.at
+        if found is None:
+            return NEVER
+        found.told, found.again = found.at, now + wait(found.asks) if found.asks < ASKS else NEVER
+        found.asks += 1
+        return found.again
+
+    def lacks(self, block_id: BlockId) -> int:
+        """Bytes of an unfinished block that are not here, its repair symbols counted as here; 0 for any other."""
+        found = self._blocks.get(block_id)
+        return 0 if found is None else len(found.data) - len(found.got) - found.size * len(found.repairs)
 
     def got(self) -> Iterator[tuple[BlockId, Ranges]]:
         """Every unfinished block."""
         return ((block_id, found.got) for block_id, found in self._blocks.items())
 
-    def _begin(self, piece: Piece, line: str, now: float) -> _Unfinished:
+    def _begin(self, piece: Piece | Symbol, line: str, now: float) -> _Unfinished:
         size = piece.total + EXTRA
         while self._blocks and (self.bytes + size > self._most or len(self._blocks) >= MOST):
             worst = max(self._blocks, key=lambda each: (each.lane, -self._blocks[each].at))

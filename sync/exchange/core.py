@@ -23,7 +23,7 @@ URGENT: Final = (Lane.FLASH, Lane.COMMAND)
 ROWS: Final = (Lane.FLASH, Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
 GOSSIPED: Final = frozenset((Lane.FLASH, Lane.COMMAND, Lane.TRACK))
 AGES: Final = 4096  # ages of blocks remembered
-LOOK_S: Final = 30.0  # the log is looked through so often even when nobody says that it changed
+LOOK_S: Final = 300.0  # the log is looked through so often even when nobody says that it changed
 SOON_S: Final = 0.05  # and not more often than this when somebody does
 NEIGHBOURS: Final = 4096
 
@@ -54,7 +54,7 @@ class Core:
         self.looked_at = -NEVER
         self.waiting_at: dict[Lane, float] = dict.fromkeys(Lane, NEVER)
         self._held: dict[Source, Ranges] = {}
-        self._ages: OrderedDict[BlockId, tuple[float, float]] = OrderedDict()
+        self._ages: OrderedDict[BlockId, tuple[float, float, str]] = OrderedDict()
 
     # the log
 
@@ -105,9 +105,14 @@ class Core:
             return known[0] + now - known[1]
         return self.aged(block_id, self.log.age_s(block_id), now)
 
-    def aged(self, block_id: BlockId, age_s: float, now: float) -> float:
-        """Remember a block's age."""
-        self._ages[block_id] = age_s, now
+    def came_by(self, block_id: BlockId) -> str:
+        """The line that a block came by lately, "" for our own."""
+        known = self._ages.get(block_id)
+        return "" if known is None else known[2]
+
+    def aged(self, block_id: BlockId, age_s: float, now: float, line: str = "") -> float:
+        """Remember a block's age, and the line it came by."""
+        self._ages[block_id] = age_s, now, line
         while len(self._ages) > AGES:
             self._ages.popitem(last=False)
         return age_s
@@ -175,5 +180,21 @@ class Core:
 
     def lapse(self, now: float) -> None:
         """Leases that are over: what is still lacking may be sent again."""
-        for target, block_id, _ in self.expiries.due(now):
-            target.lapse(block_id)
+        for target, block_id, lease in self.expiries.due(now):
+            if self.awaits(target, block_id, lease, now):
+                self.expiries.add(target, block_id, lease)
+            else:
+                target.lapse(block_id)
+
+    def awaits(self, target: Target, block_id: BlockId, lease: Lease, now: float) -> bool:
+        """Whether a lease that is over goes on because its target gave no sign of life since: only a block's origin tries
+        again into silence."""
+        line = self.lines.get(lease.line)
+        if line is None or not target.node or (block_id.origin == self.log.origin and block_id.lane in URGENT):
+            return False
+        heard = line.heard.get(target.node)
+        if heard is None or heard.at > lease.at:
+            return False
+        lease.until = now + line.rto(now, target.tries.get(block_id, 0) + 1)
+        lease.dormant = target.dormant = True
+        return True

@@ -14,6 +14,7 @@ from sync.codec.octets import Reader
 from sync.exchange.havelist import BUCKET, BUCKETS, DIGEST, Scope, decode_entries
 from sync.ids import BlockId, Header, Lane, Source, varint
 from sync.ranges import Ranges
+from sync.repair import INDEXES, mendable
 from sync.seal.vouch import VOUCH
 
 PART: Final = 0xC0
@@ -22,6 +23,7 @@ VOUCHED: Final = 0x20
 KEY: Final = 2  # bytes of a digest that name a vector in a delta and in what answers it
 MOST_BLOCK: Final = 1 << 18  # bytes
 MOST_AGE: Final = 1 << 26  # seconds
+LONG_AGE: Final = (1 << 14) - 1  # seconds; a symbol tells no greater age, so that its length is known beforehand
 MOST_GAPS: Final = 16  # ranges told of an unfinished block
 _NUMBER: Final = 1 << 42
 _NODE: Final = 1 << 14
@@ -42,6 +44,17 @@ class Piece(NamedTuple):
     age_s: int
     total: int
     at: int
+    data: bytes
+
+
+class Symbol(NamedTuple):
+    """A symbol of a block of `total` bytes, sync.repair says which."""
+
+    id: BlockId
+    age_s: int
+    total: int
+    size: int
+    index: int
     data: bytes
 
 
@@ -96,16 +109,17 @@ class Got(NamedTuple):
 
 
 class Partial(NamedTuple):
-    """What a node holds of a block that is still unfinished."""
+    """What a node holds of a block that is still unfinished: byte ranges, and how many repair symbols beside."""
 
     node: int
     id: BlockId
     got: Ranges
+    spare: int = 0
 
 
-Part = Whole | Piece | Digest | Delta | Listing | Need | Got | Partial
+Part = Whole | Piece | Symbol | Digest | Delta | Listing | Need | Got | Partial
 _WHOLE, _PIECE = 2, 3  # kinds of form 0; 0 and 1 belong to carried media
-_DIGEST, _DELTA, _LISTING, _NEED, _GOT, _PARTIAL = range(1, 7)
+_DIGEST, _DELTA, _LISTING, _NEED, _GOT, _PARTIAL, _SYMBOL = range(1, 8)
 
 
 def write_whole(block_id: BlockId, age_s: float, block: bytes) -> bytes:
@@ -127,6 +141,17 @@ def write_piece(block_id: BlockId, age_s: float, total: int, at: int, data: byte
 def piece_head(block_id: BlockId, age_s: float, total: int, at: int) -> bytes:
     """Everything of a piece before the length of its data."""
     return bytes((PART | _PIECE,)) + _id(block_id) + _age(age_s) + varint(total) + varint(at)
+
+
+def write_symbol(block_id: BlockId, age_s: float, total: int, size: int, index: int, data: bytes) -> bytes:
+    """`symbol_head` bytes at most more than the data."""
+    head = _first(_SYMBOL, 0, b"") + _id(block_id) + _age(min(age_s, LONG_AGE))
+    return head + varint(total) + varint(size) + bytes((index,)) + data
+
+
+def symbol_head(block_id: BlockId, total: int) -> int:
+    """Bytes of a symbol before its data, at most."""
+    return 1 + len(_id(block_id)) + len(_age(LONG_AGE)) + len(varint(total)) + 2 + 1
 
 
 def _age(age_s: float) -> bytes:
@@ -169,14 +194,14 @@ def write_got(by: int, node: int, scope: int, key: bytes) -> bytes:
     return _first(_GOT, scope, b"") + varint(by) + varint(node) + key
 
 
-def write_partial(node: int, block_id: BlockId, got: Ranges) -> bytes:
-    """10 bytes or so and 2 or more for each of MOST_GAPS ranges at most."""
+def write_partial(node: int, block_id: BlockId, got: Ranges, spare: int = 0) -> bytes:
+    """11 bytes or so and 2 or more for each of MOST_GAPS ranges at most."""
     told = list(got)[:MOST_GAPS]
     out, after = _first(_PARTIAL, 0, b"") + varint(node) + _id(block_id) + varint(len(told)), 0
     for first, last in told:
         out += varint(first - after) + varint(last - first)
         after = last + 2
-    return out
+    return out + varint(spare)
 
 
 def _first(form: int, scope: int, vouch: bytes) -> bytes:
@@ -267,15 +292,21 @@ def _read_partial(reader: Reader, scope: int, vouched: bool) -> Part:
             raise DecodeError("a range beyond any block")
         got.add(first, last)
         after = last + 2
-    return Partial(node, block_id, got)
+    return Partial(node, block_id, got, reader.uint(INDEXES))
 
 
-def _read_none(reader: Reader, scope: int, vouched: bool) -> Part:
-    raise DecodeError("unknown part")
+def _read_symbol(reader: Reader, scope: int, vouched: bool) -> Part:
+    if scope or vouched:
+        raise DecodeError("unknown part")
+    block_id, age_s, total = _read_id(reader), reader.uint(MOST_AGE), reader.uint(MOST_BLOCK + 1)
+    size, index = reader.uint(MOST_BLOCK), reader.byte()
+    if not mendable(total, size):
+        raise DecodeError("no such symbol")
+    return Symbol(block_id, age_s, total, size, index, reader.take(size))
 
 
 _READERS: Final[tuple[Callable[[Reader, int, bool], Part], ...]] = (
-    _read_block, _read_digest, _read_delta, _read_listing, _read_need, _read_got, _read_partial, _read_none,
+    _read_block, _read_digest, _read_delta, _read_listing, _read_need, _read_got, _read_partial, _read_symbol,
 )  # fmt: skip
 
 

@@ -8,13 +8,13 @@ from typing import Final
 
 from hardware.errors import DecodeError, SealError
 from radios.bearer import Arrival
-from sync import carried
+from sync import carried, repair
 from sync.exchange.core import Core, Neighbour
-from sync.exchange.frame import PART, Delta, Digest, Got, Listing, Need, Partial, Piece, Whole, read_parts
+from sync.exchange.frame import PART, Delta, Digest, Got, Listing, Need, Partial, Piece, Symbol, Whole, read_parts
 from sync.exchange.havelist import differing
-from sync.exchange.ledger import NEVER, Target
-from sync.exchange.lines import Heard as Place
-from sync.exchange.lines import Line
+from sync.exchange.ledger import Lease, Target
+from sync.exchange.lines import Asking, Line
+from sync.exchange.mending import lacked, mends, size_on
 from sync.exchange.peers import Heard
 from sync.exchange.relay import Guard
 from sync.exchange.telling import WORN, statement
@@ -68,7 +68,7 @@ class Hearing:
         for part in parts:
             if isinstance(part, Whole):
                 blocks.append(part)
-            elif isinstance(part, Piece):
+            elif isinstance(part, Piece | Symbol):
                 whole = self._piece(line, part, arrival.at)
                 blocks += [whole] if whole else []
             elif not late:
@@ -84,7 +84,7 @@ class Hearing:
 
     # blocks
 
-    def _piece(self, line: Line, piece: Piece, now: float) -> Whole | None:
+    def _piece(self, line: Line, piece: Piece | Symbol, now: float) -> Whole | None:
         core = self.core
         held = core.log.have().get(piece.id.source)
         if held is not None and piece.id.number in held:
@@ -94,7 +94,7 @@ class Hearing:
         self.guard.admit(piece.id, piece.total)
         done = core.assembly.add(piece, line.name, now)
         for debt in line.debts.values() if line.limits.two_way else ():
-            debt.partials_at = now + 2 * line.frame_s + line.ack_s(now)
+            debt.partials_at = now + 2 * line.frame_s + line.ack_s(now) * core.chance.uniform(1.0, 1.5)
         return None if done is None else Whole(piece.id, int(done[1]), done[0])
 
     def _blocks(self, line: Line, blocks: Sequence[Whole], arrival: Arrival) -> int:
@@ -103,6 +103,7 @@ class Hearing:
             have = core.log.have().get(each.id.source)
             if have is not None and each.id.number in have and core.log.read(each.id) == each.block:
                 self._again(line, arrival.at)
+                self._hush(line, each.id, arrival.at)
                 continue
             try:
                 self.guard.admit(each.id, len(each.block), arrival.peer)
@@ -129,7 +130,7 @@ class Hearing:
 
     def _added(self, line: Line, block: Incoming, now: float) -> None:
         core, block_id = self.core, block.id
-        core.aged(block_id, block.age_s, now)
+        core.aged(block_id, block.age_s, now, line.name)
         self.guard.took(block_id, len(block.block))
         if block_id.lane is Lane.PICTURE:
             core.pictures[block_id[:2]] = block_id.number, line.name
@@ -152,10 +153,7 @@ class Hearing:
         ):
             return
         if line.limits.broadcast and (target is line.anyone or line.alive(target.node, now)):
-            until = now + line.rto(now, 1) * self.core.chance.uniform(1.0, 2.0)
-            target.overheard(block_id, line.name, until)
-            if block_id.lane is not Lane.FLASH:
-                self.core.expiries.add(target, block_id, target.flight[block_id.source][block_id.number])
+            self._overheard(target, block_id, line, now)
         else:
             target.one_more(block_id)
 
@@ -163,6 +161,19 @@ class Hearing:
         """Something came that is here already: perhaps our acknowledgement was lost."""
         crowd = line.limits.broadcast and line.live(now) > 2
         self._owe(line, now + line.ack_s(now) * self.core.chance.uniform(0.5, 1.5) * (4 if crowd else 1))
+
+    def _hush(self, line: Line, block_id: BlockId, now: float) -> None:
+        """Another sent again what we would have sent to those in reach of both."""
+        if line.limits.broadcast:
+            for node in line.nodes(now):
+                target = self.core.neighbours[node].target
+                if target.wants(block_id, line.name, now):
+                    self._overheard(target, block_id, line, now)
+
+    def _overheard(self, target: Target, block_id: BlockId, line: Line, now: float) -> None:
+        lease = Lease(line.name, now + line.rto(now, 1) * self.core.chance.uniform(1.0, 2.0), now, 0)
+        target.overheard(block_id, lease)
+        self.core.expiries.add(target, block_id, lease)
 
     def _owe(self, line: Line, at: float) -> None:
         if line.limits.two_way:
@@ -188,15 +199,14 @@ class Hearing:
             if part.node == core.log.origin:
                 neighbour.peer.got(part.scope, part.key)
         elif isinstance(part, Partial):
-            self._partial(line, neighbour, part)
+            self._partial(line, neighbour, part, now)
 
     def _met(self, line: Line, neighbour: Neighbour, arrival: Arrival) -> None:
         now = arrival.at
-        if not line.alive(neighbour.node, now):
+        if line.hear(neighbour.node, arrival.peer, now):
             debt = line.debt(neighbour.node)
             debt.due = min(debt.due, now + line.ack_s(now) * self.core.chance.uniform(0.2, 1.0))
             line.statements.extend(each for each in self.kept if each not in line.statements)
-        line.heard[neighbour.node] = Place(arrival.peer, now)
 
     def _listed(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
         core, peer, debt = self.core, neighbour.peer, line.debt(neighbour.node)
@@ -210,12 +220,13 @@ class Hearing:
         neighbour.relay = not part.vouch
         if heard is Heard.UNCLEAR:
             wait = line.ack_s(now) if isinstance(part, Listing) and not part.last else 0.0
-            debt.needs.setdefault(neighbour.node, now + wait + core.chance.uniform(0.1, 0.6) * line.ack_s(now))
+            at = now + wait + core.chance.uniform(0.1, 0.6) * line.ack_s(now)
+            debt.needs.setdefault(neighbour.node, Asking(at)).at = at
             return
         debt.needs.pop(neighbour.node, None)
         if heard is Heard.NEWS and (not isinstance(part, Delta) or len(part.code) > WORN):
             debt.gots[neighbour.node, part.scope] = peer.keep(part.scope)
-            debt.gots_at = min(debt.gots_at, now + line.ack_s(now))
+            debt.gots_at = min(debt.gots_at, now + 3 * line.ack_s(now))
         self._follow(line, neighbour, now)
         if part.vouch and peer.unproven:
             self._prove(neighbour, part, now)
@@ -226,9 +237,12 @@ class Hearing:
         sources, peer.fresh, peer.changed = (None if peer.fresh else peer.changed), False, set()
         for block_id, lease in core.review_all(neighbour.target, sources):
             sender = core.lines.get(lease.line)
-            if sender is not None and lease.sent_at != NEVER and neighbour.target.tries.get(block_id) == 1:
-                sender.acked(now - lease.sent_at, lease.size)
+            if sender is not None and lease.size and neighbour.target.tries.get(block_id) == 1:
+                sender.acked(now - lease.at, lease.size)
             neighbour.target.forget(block_id)
+        for block_id in list(neighbour.target.woken()) if neighbour.target.dormant else ():
+            neighbour.target.lapse(block_id)
+        neighbour.target.dormant = False
 
     def _prove(self, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
         """What a member gave its word for is its end list."""
@@ -256,6 +270,9 @@ class Hearing:
         """Somebody lacks our list: it differs from the asker's guess in some buckets."""
         core, now = self.core, arrival.at
         if need.node not in (0, core.log.origin):
+            asking = line.debt(need.node).needs.get(need.node)
+            if asking is not None and line.limits.broadcast:
+                asking.at = max(asking.at, now + 2 * line.ack_s(now))  # the answer will be heard here too
             return
         node = next((node for node, place in line.heard.items() if place.address == arrival.peer), 0)
         debt = line.debt(node)
@@ -264,11 +281,24 @@ class Hearing:
         debt.told = b""
         debt.due = min(debt.due, now + core.chance.uniform(0.1, 1.0) * line.ack_s(now))
 
-    def _partial(self, line: Line, neighbour: Neighbour, part: Partial) -> None:
+    def _lacking(self, line: Line, target: Target, part: Partial, now: float) -> None:
+        """How many symbols it lacks; symbols serve everybody, so that who lacks no more need not say so."""
+        core = self.core
+        block = core.log.read(part.id)
+        if block is not None and (size := size_on(line, part.id, len(block))):
+            lacked(line, target, part.id, repair.lacking(len(block), size, part.got, part.spare))
+        elif part.spare or mends(line):
+            mine = core.assembly.lacks(part.id)
+            if mine and mine <= core.assembly.total(part.id) - len(part.got):
+                core.assembly.told(part.id, now)
+
+    def _partial(self, line: Line, neighbour: Neighbour, part: Partial, now: float) -> None:
         """It has some bytes of a block: only the others are sent, and at once if the block was under lease as a whole."""
         target = neighbour.target
         target.holds_part(part.id, part.got)
         sending = line.open.get(part.id.lane)
+        if sending is None or sending.id != part.id:
+            self._lacking(line, target, part, now)
         if (sending is None or sending.id != part.id) and (lease := target.under(part.id, line.name)) is not None:
             if part.id.lane is Lane.FLASH:
                 lease.until = 0.0

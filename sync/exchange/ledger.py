@@ -17,12 +17,22 @@ PARTIALS: Final = 64  # unfinished blocks remembered of one target
 
 @dataclass(slots=True)
 class Lease:
-    """A block on its way by a line: not to be sent again before `until`. sent_at: NEVER when it was only overheard."""
+    """A block on its way by a line since `at`: not to be sent again before `until`. size: 0 when it was only overheard;
+    dormant: its target was not heard since, so that sending again waits for a sign of life."""
 
     line: str
     until: float
-    sent_at: float
+    at: float
     size: int
+    dormant: bool = False
+
+
+@dataclass(slots=True)
+class Mend:
+    """How a target stands with a large block: symbols that it said it lacks, and how many were sent since."""
+
+    lacks: int
+    sent: int = 0
 
 
 class Target:
@@ -39,7 +49,9 @@ class Target:
         self.flash: dict[BlockId, dict[str, Lease]] = {}
         self.tries: dict[BlockId, int] = {}
         self.parts: dict[BlockId, Ranges] = {}
+        self.mends: dict[BlockId, Mend] = {}
         self.in_flight: dict[str, int] = {}  # bytes by line
+        self.dormant = False  # whether any lease is
 
     def lacks(self, source: Source, lack: Ranges) -> list[tuple[BlockId, Lease]]:
         """Everything of a source that the target lacks, as just found out; the leases that are done with."""
@@ -70,11 +82,10 @@ class Target:
         elif block_id.number not in self.flight.get(block_id.source, ()):
             self.want[block_id.lane].setdefault(block_id.source, Ranges()).add(block_id.number)
 
-    def overheard(self, block_id: BlockId, line: str, until: float) -> None:
-        """The target probably heard it when we did: nothing is sent before `until`."""
-        lease = Lease(line, until, NEVER, 0)
+    def overheard(self, block_id: BlockId, lease: Lease) -> None:
+        """The target probably heard it when we did: nothing is sent while the lease lasts."""
         if block_id.lane is Lane.FLASH:
-            self.flash.setdefault(block_id, {})[line] = lease
+            self.flash.setdefault(block_id, {})[lease.line] = lease
         else:
             self._take(block_id)
             self.flight.setdefault(block_id.source, {})[block_id.number] = lease
@@ -114,6 +125,15 @@ class Target:
             self._landed(flight.pop(block_id.number))
             self.want[block_id.lane].setdefault(block_id.source, Ranges()).add(block_id.number)
 
+    def woken(self) -> Iterator[BlockId]:
+        """Blocks whose leases lay dormant; they may be sent again."""
+        for leases in self.flash.values():
+            for lease in leases.values():
+                if lease.dormant:
+                    lease.dormant, lease.until = False, 0.0
+        for source, flight in self.flight.items():
+            yield from (BlockId(*source, number) for number, lease in flight.items() if lease.dormant)
+
     def void(self, line: str) -> None:
         """A line went down: whatever was on it may go by another at once."""
         self.in_flight.pop(line, None)
@@ -138,13 +158,25 @@ class Target:
         """Wanted blocks of a lane that were sent before in vain."""
         return (each for each in self.tries if each.lane is lane and self.wants(each, "", NEVER))
 
-    def flash_due(self, line: str, now: float) -> Iterator[BlockId]:
-        """Flash blocks that may go by this line now."""
-        return (each for each, leases in self.flash.items() if line not in leases or leases[line].until <= now)
+    def flash_due(self, line: str, now: float) -> list[tuple[BlockId, Lease | None]]:
+        """Flash blocks that may go by this line now, and the leases that are over."""
+        due = []
+        for block_id, leases in self.flash.items():
+            lease = leases.get(line)
+            if lease is None or lease.until <= now:
+                due.append((block_id, lease))
+        return due
 
-    def flash_at(self, line: str) -> float:
-        """When the next flash block is due on this line."""
-        return min((leases[line].until if line in leases else 0.0 for leases in self.flash.values()), default=NEVER)
+    def flash_at(self, line: str, origin: int = 0) -> float:
+        """When the next flash block, of `origin` only unless that is 0, is due on this line."""
+        return min(
+            (
+                leases[line].until if line in leases else 0.0
+                for each, leases in self.flash.items()
+                if not origin or each.origin == origin
+            ),
+            default=NEVER,
+        )
 
     def drop(self, block_id: BlockId) -> None:
         """It is not to be sent any more: gone from here, or out of date."""
@@ -186,6 +218,7 @@ class Target:
         """Nothing more is known of a block that landed or was dropped."""
         self.tries.pop(block_id, None)
         self.parts.pop(block_id, None)
+        self.mends.pop(block_id, None)
 
 
 @dataclass(slots=True)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,6 +15,7 @@ from sync.ranges import Ranges
 
 ACK_S: Final = (0.25, 0.5, 3.0, 8.0, 15.0)  # how long an acknowledgement waits for more, by cost
 BEACON_S: Final = (20.0, 60.0, 120.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
+SILENT: Final = 2.5  # signs of life that may be missed before a node counts as gone
 SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a flash
 ACK_BYTES: Final = 60.0
 ACK_SHARE: Final = 0.15  # of a line's bytes that acknowledgements may take
@@ -33,7 +33,7 @@ class Heard:
 
 @dataclass(slots=True)
 class Sending:
-    """A block that takes several frames. todo: byte ranges still to be sent."""
+    """A block that takes several frames. todo: byte ranges still to be sent, or `symbols` of `size` bytes instead."""
 
     id: BlockId
     block: bytes
@@ -41,6 +41,8 @@ class Sending:
     begun: float
     todo: Ranges
     targets: list[Target]
+    symbols: deque[int] = field(default_factory=deque)
+    size: int = 0
 
 
 @dataclass(slots=True)
@@ -53,6 +55,14 @@ class Progress:
 
 
 @dataclass(slots=True)
+class Asking:
+    """When a node's list is asked for, and how often it was."""
+
+    at: float
+    tries: int = 0
+
+
+@dataclass(slots=True)
 class Debt:
     """What is owed to one audience: our own list, others' lists asked for, vectors of theirs that we now know."""
 
@@ -62,7 +72,7 @@ class Debt:
     hello: bool = True
     mask: int = 0
     listing: Progress | None = None
-    needs: dict[int, float] = field(default_factory=dict)
+    needs: dict[int, Asking] = field(default_factory=dict)
     gots: dict[tuple[int, int], bytes] = field(default_factory=dict)
     gots_at: float = NEVER
     partials_at: float = NEVER
@@ -70,7 +80,7 @@ class Debt:
     @property
     def at(self) -> float:
         """When the first of it is due."""
-        return min(self.due, self.gots_at, self.partials_at, min(self.needs.values(), default=NEVER))
+        return min(self.due, self.gots_at, self.partials_at, min((each.at for each in self.needs.values()), default=NEVER))
 
 
 class Line:
@@ -83,6 +93,9 @@ class Line:
             Scope.ALL if Lane.HISTORY in self.lanes else Scope.TRACKS if Lane.TRACK in self.lanes else Scope.URGENT
         )
         self.heard: dict[int, Heard] = {}
+        self._silence_s = SILENT * self.beacon_s
+        self._live: list[int] = []
+        self._live_until = -NEVER
         self.debts: dict[int, Debt] = {}
         self.open: dict[Lane, Sending] = {}
         self.anyone = Target(0)
@@ -91,6 +104,7 @@ class Line:
         self.hush_until = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
+        self.loss = 0.0  # of symbols, as those who lacked some told
         self.budget: Budget | None = None
         self.sent_bytes = self.acked_bytes = self.frames = self.unproven = 0
         self.unproven_since = NEVER
@@ -110,18 +124,29 @@ class Line:
         least = max(ACK_S[min(self.limits.cost, len(ACK_S) - 1)], ACK_BYTES / self.limits.rate / ACK_SHARE)
         return least * (1 + self.live(now) / 2) if self.limits.broadcast else least
 
+    def hear(self, node: int, address: str, now: float) -> bool:
+        """A node gave a sign of life; True when it had been silent."""
+        silent = not self.alive(node, now)
+        self.heard[node] = Heard(address, now)
+        if silent:
+            self._live_until = -NEVER
+        return silent
+
     def alive(self, node: int, now: float) -> bool:
         """Whether a node was heard lately."""
         heard = self.heard.get(node)
-        return heard is not None and now - heard.at < 2.5 * self.beacon_s
+        return heard is not None and now - heard.at < self._silence_s
 
     def live(self, now: float) -> int:
         """How many nodes were heard lately."""
-        return sum(self.alive(node, now) for node in self.heard)
+        return len(self.nodes(now))
 
-    def nodes(self, now: float) -> Iterator[int]:
+    def nodes(self, now: float) -> list[int]:
         """Those nodes."""
-        return (node for node in self.heard if self.alive(node, now))
+        if now >= self._live_until:
+            self._live = [node for node in self.heard if self.alive(node, now)]
+            self._live_until = min((self.heard[node].at for node in self._live), default=NEVER) + self._silence_s
+        return self._live
 
     def debt(self, node: int) -> Debt:
         """What is owed to one node, or to everybody on a broadcast line."""

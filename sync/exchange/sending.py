@@ -77,7 +77,7 @@ class Sender:
 
     def _audiences(self, line: Line, now: float) -> Iterator[tuple[str, list[int]]]:
         """Who a frame may be for: everybody on a broadcast line, else one after another, and last whoever is silent."""
-        nodes = list(line.nodes(now))
+        nodes = line.nodes(now)
         if line.limits.broadcast:
             yield "", nodes
             return
@@ -124,7 +124,9 @@ class Sender:
 
     def _flash_due(self, packing: Packing, now: float) -> Iterator[BlockId]:
         for target in packing.targets:
-            for block_id in list(target.flash_due(packing.line.name, now)):
+            for block_id, lease in target.flash_due(packing.line.name, now) if target.flash else ():
+                if lease is not None and self.core.awaits(target, block_id, lease, now):
+                    continue
                 if target.node or self._silent(packing.line, block_id, now):
                     yield block_id
 
@@ -168,7 +170,7 @@ class Sender:
     def _next(self, packing: Packing, lane: Lane, now: float) -> BlockId | None:
         line = packing.line
         for target in packing.targets:
-            if self._open_to(line, target, lane, now):
+            if target.want[lane] and self._open_to(line, target, lane, now):
                 block_id = target.next_of(lane)
             elif lane is Lane.COMMAND and target.node:
                 block_id = next(target.retried(lane), None)
@@ -231,6 +233,14 @@ class Sender:
             packing.bare = block
             self._leased(line, block_id, len(block), targets, now)
             return True
+        size = size_on(line, block_id, len(block))
+        if size:
+            sending = Sending(block_id, block, age, now, Ranges(), targets, size=size)
+            sending.symbols.extend(self._mender.plan(line, block_id, repair.count(len(block), size), targets))
+            for target in targets:
+                target.lease(block_id, Lease(line.name, NEVER, now, len(block)))
+            line.open[block_id.lane] = sending
+            return self._pieces(packing, sending, now)
         todo = Ranges([(0, len(block) - 1)])
         if targets and all(block_id in target.parts for target in targets):
             common = targets[0].parts[block_id]
@@ -246,6 +256,13 @@ class Sender:
     def _pieces(self, packing: Packing, sending: Sending, now: float) -> bool:
         """As much of an open block as fits; True when it is through."""
         line, age = packing.line, sending.age_s + now - sending.begun
+        while sending.symbols:
+            data = repair.symbol(sending.block, sending.size, sending.symbols[0])
+            part = frame.write_symbol(sending.id, age, len(sending.block), sending.size, sending.symbols[0], data)
+            if len(part) > packing.left:
+                return False
+            packing.data += part
+            sending.symbols.popleft()
         while sending.todo:
             at, last = next(iter(sending.todo))
             head = frame.piece_head(sending.id, age, len(sending.block), at)
@@ -273,15 +290,20 @@ class Sender:
         """How long a block that was sent is waited for."""
         tries = target.tries.get(block_id, 1)
         air = size / line.limits.rate
-        if block_id.lane is Lane.FLASH and tries < QUICK and line.frame_s > SLOW_S:
+        if self._quick(line, block_id, tries):
             lease.until = now + air + QUICK_S
             line.hush_until = lease.until
         elif not target.node:
             lease.until = now + min(REPEAT_S * 2.0 ** min(tries - 1, 10), MOST_REPEAT_S)
         else:
             lease.until = now + air + line.rto(now, tries - 1) * self.core.chance.uniform(1.0, 1.3)
-        lease.sent_at = now
+        lease.at = now
         self.core.expiries.add(target, block_id, lease)
+
+    def _quick(self, line: Line, block_id: BlockId, tries: int) -> bool:
+        """Whether a block is repeated with hardly a pause: flash that is new to a slow line."""
+        fresh = block_id.lane is Lane.FLASH and tries < QUICK and line.frame_s > SLOW_S
+        return fresh and self.core.came_by(block_id) != line.name
 
     def _spent(self, line: Line, size: int, now: float) -> None:
         if not line.unproven:
@@ -350,23 +372,25 @@ class Sender:
     def _needs(self, packing: Packing, debt: Debt, now: float) -> None:
         """Ask for lists; again with patience until they come."""
         core, line = self.core, packing.line
-        for node, due in list(debt.needs.items()):
-            if due <= now and packing.left >= 28:
+        for node, asking in debt.needs.items():
+            if asking.at <= now and packing.left >= 28:
                 guess = core.neighbours[node].peer.guess(line.scope, core.teller.mine)
                 wide = line.limits.mtu >= 1000
                 packing.data += frame.write_need(node, line.scope, b"" if wide else guess.buckets(line.scope))
-                debt.needs[node] = now + max(4 * line.ack_s(now), 10.0) if line.alive(node, now) else NEVER
+                again = max(4 * line.ack_s(now), 10.0) * 2.0 ** min(asking.tries, 6)
+                asking.at, asking.tries = now + again if line.alive(node, now) else NEVER, asking.tries + 1
 
     def _partials(self, packing: Packing, debt: Debt, now: float) -> None:
         core, line = self.core, packing.line
         debt.partials_at = NEVER
-        for block_id, got in list(core.assembly.stalled(line.name, now - 1.5 * line.frame_s)):
-            told = frame.write_partial(core.log.origin, block_id, got)
+        for block_id, got, spare in list(core.assembly.stalled(line.name, now - 1.5 * line.frame_s, now)):
+            told = frame.write_partial(core.log.origin, block_id, got, spare)
             if len(told) > packing.left:
                 debt.partials_at = now
                 return
             packing.data += told
-            core.assembly.told(block_id)
+            wait = partial(line.rto, now) if mends(line) else NO_ANSWER
+            debt.partials_at = min(debt.partials_at, core.assembly.told(block_id, now, wait))
 
     # when
 
@@ -376,26 +400,33 @@ class Sender:
         at = min((debt.at for debt in line.debts.values()), default=NEVER) if line.limits.two_way else NEVER
         if line.statements and line.limits.two_way:
             return now
-        flash = min((target.flash_at(line.name) for target in self._near(line, now)), default=NEVER)
-        at = min(at, flash, core.look_at)
+        at = min(at, core.look_at, self._flash_at(line, now))
         if now < line.hush_until:
             return min(at, line.hush_until)
         if line.open or any(line.pictures.get(life, -1) < number for life, (number, by) in core.pictures.items() if not (by == line.name and line.limits.broadcast)):  # fmt: skip
             return now
         return min(at, core.expiries.at, self._rows_at(line, now))
 
+    def _flash_at(self, line: Line, now: float) -> float:
+        """When flash is due: to those heard, and into the silence."""
+        near = [self.core.neighbours[node].target for node in line.nodes(now)]
+        silent = line.anyone.flash_at(line.name, self.core.log.origin if near else 0) if line.anyone.flash else NEVER
+        return min([silent, *(target.flash_at(line.name) for target in near if target.flash)])
+
     def _near(self, line: Line, now: float) -> Iterator[Target]:
         yield from (self.core.neighbours[node].target for node in line.nodes(now))
-        if not line.live(now) or line.anyone.flash:
+        if not line.live(now):
             yield line.anyone
 
     def _rows_at(self, line: Line, now: float) -> float:
         """When rows or blocks of the lanes beside flash can go."""
         core, at = self.core, NEVER
+        waits = any(core.waiting_at[lane] < NEVER for lane in CHEAP)
         for target in self._near(line, now):
-            for lane in CHEAP:
-                if lane in line.lanes and self._open_to(line, target, lane, now):
-                    at = min(at, now if target.want[lane] else core.waiting_at[lane])
+            for lane in CHEAP if waits or any(target.want.values()) else ():
+                ready = now if target.want[lane] else core.waiting_at[lane]
+                if ready < at and lane in line.lanes and self._open_to(line, target, lane, now):
+                    at = ready
         if Lane.FLASH in line.lanes:
             at = min(at, core.waiting_at[Lane.FLASH])
         return at

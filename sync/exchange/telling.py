@@ -8,7 +8,7 @@ from typing import Final
 
 from sync.exchange import frame
 from sync.exchange.frame import KEY
-from sync.exchange.havelist import Vector, differing, encode_delta, encode_entries, in_scope
+from sync.exchange.havelist import Vector, encode_delta, encode_entries, in_scope
 from sync.exchange.lines import Debt, Progress
 from sync.exchange.peers import Peer
 from sync.ids import varint
@@ -16,6 +16,7 @@ from sync.seal.keyring import Keyring
 
 TOLD: Final = 64  # vectors of ours remembered as bases
 LONGEST: Final = 48  # bytes of a delta on a narrow line; a longer one wants a newer base
+MOST_BASES: Final = 3  # deltas of one statement, for peers that know different vectors
 WORN: Final = 24  # a delta longer than this is answered by naming its result as a new base
 WIDE: Final = 1000  # bytes of room from which a whole list is told at once
 _LISTING: Final = 24  # bytes of a listing beside its entries
@@ -41,25 +42,28 @@ class Teller:
         if debt.listing is not None:
             return self._listing(debt, scope, room)
         digest = self.mine.digest(scope)
-        if digest != debt.told and (peers or room >= WIDE):
-            return self._news(debt, scope, peers, digest, room)
-        return self._digest(debt, scope, digest, room)
+        if peers and all(digest[:KEY] in peer.told[scope] for peer in peers):
+            return self._digest(debt, scope, digest, room)
+        return self._news(debt, scope, peers, digest, room)
 
     def _news(self, debt: Debt, scope: int, peers: Sequence[Peer], digest: bytes, room: int) -> bytes:
-        key = self._common(scope, peers)
-        base = self._told.get((scope, key))
-        if base is not None:
+        out = b""
+        for key in self._bases(scope, peers):
+            base = self._told[scope, key]
             code = encode_delta(base.sets, self.mine.sets, scope)
-            if len(code) <= (LONGEST if room < WIDE else room // 2) and len(code) + 20 <= room:
-                word = self._word(scope, digest)
-                self._remember(debt, scope, digest)
-                return frame.write_delta(self._ring.origin, scope, key, digest[:KEY], code, word)
-            debt.listing = Progress(self.mine.copy(), differing(base.buckets(scope), self.mine.buckets(scope)))
-        elif room >= WIDE or len(self.mine.sets) * 6 + _LISTING < room:
+            if len(code) + 20 > room - len(out) or len(code) > (LONGEST if room < WIDE else room // 2):
+                break
+            out += frame.write_delta(self._ring.origin, scope, key, digest[:KEY], code, self._word(scope, digest))
+        if out:
+            self._remember(debt, scope, digest)
+        if not out and debt.told != digest and (room >= WIDE or self._short(room)):
             debt.listing = Progress(self.mine.copy(), 255)
-        if debt.listing is not None:
             return self._listing(debt, scope, room)
-        return self._digest(debt, scope, digest, room)
+        return out or self._digest(debt, scope, digest, room)
+
+    def _short(self, room: int) -> bool:
+        """Whether the whole list is hardly longer than its digest and what would follow."""
+        return _LISTING + 6 * len(self.mine.sets) < min(room, LONGEST + _LISTING)
 
     def _digest(self, debt: Debt, scope: int, digest: bytes, room: int) -> bytes:
         if room < KEY + 12:
@@ -92,14 +96,18 @@ class Teller:
     def _word(self, scope: int, digest: bytes) -> bytes:
         return self._ring.vouch(statement(self._ring.origin, scope, digest))
 
-    def _common(self, scope: int, peers: Sequence[Peer]) -> bytes:
-        """The newest vector that all of them know, or else the one that most of them do; b"" for none."""
-        best, most = b"", 0
-        for key in {key: None for peer in peers for key in reversed(peer.told[scope])}:
-            count = sum(key in peer.told[scope] for peer in peers)
-            if count > most and (scope, key) in self._told:
-                best, most = key, count
-        return best
+    def _bases(self, scope: int, peers: Sequence[Peer]) -> list[bytes]:
+        """Vectors to build on, the newest first, so that each of the peers who knows any knows one of them."""
+        bases: list[bytes] = []
+        left = list(peers)
+        while left and len(bases) < MOST_BASES:
+            keys = {key: None for peer in left for key in reversed(peer.told[scope]) if (scope, key) in self._told}
+            best = max(keys, key=lambda key: sum(key in peer.told[scope] for peer in left), default=None)
+            if best is None:
+                break
+            bases.append(best)
+            left = [peer for peer in left if best not in peer.told[scope]]
+        return bases
 
     def _remember(self, debt: Debt, scope: int, digest: bytes, vector: Vector | None = None) -> None:
         debt.told = digest
