@@ -76,6 +76,7 @@ class CommandScreen(App[None]):
     BINDINGS: ClassVar[list[BindingType]] = [
         *(Binding(str(number), f"view('{view}')") for number, view in enumerate(VIEWS, 1)),
         Binding("q", "quit"),
+        Binding("ctrl+c", "quit", priority=True),
         Binding("space", "freeze"),
         Binding("w", "write('message')"),
         Binding("o", "write('order')"),
