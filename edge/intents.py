@@ -189,7 +189,7 @@ class Intents:
             await asyncio.gather(*self._calls, return_exceptions=True)
 
     def _listen(self) -> socket.socket:
-        if _answered(self.path):
+        if answered(self.path):
             raise PortBusy(f"{self.path}: another agent serves it (已有代理程序)")
         self.path.unlink(missing_ok=True)
         if self._unix:
@@ -279,7 +279,7 @@ def _address(path: Path) -> tuple[str | tuple[str, int], str]:
     return ("127.0.0.1", int(port)), token
 
 
-def _answered(path: Path) -> bool:
+def answered(path: Path) -> bool:
     """Whether somebody serves the socket already."""
     try:
         _dial(path)[0].close()

@@ -140,13 +140,12 @@ class Station:
 
     def _services(self) -> None:
         self._add("gather", "service", self.gather.run)
-        commands = self.keys.role is Role.COMMAND
-        status = Status(self.config, self.store, self.node, self.gather, lambda: self.courier, commands)
+        status = Status(self.config, self.store, self.node, self.gather, lambda: self.courier, self.keys)
         self._add("status", "service", status.run)
         self._add("unpack", "service", self._unpack)
         self._add("trust", "service", partial(self.steward.run, self.node.call, self.node.nudge))
         if not self.part.passes:
-            self._add("intents", "service", Intents(self.store, commands).run)
+            self._add("intents", "service", Intents(self.store, self.keys.role is Role.COMMAND).run)
         watch = self.config.sticks["watch"]
         places = usual_places() if watch is None else tuple(map(Path, watch))
         if places:

@@ -1,6 +1,6 @@
 """What a running node says about itself, once a second, in the status file beside its store: for screens, doctor and tests.
 
-station: id, name, role, node, pid. commands: whether it may give orders. clock: wall ms or null, ClockQuality. links: name,
+station: id, name, role, node, pid. commands: whether it may give orders. nodes: roster index, name. clock: wall ms or null, ClockQuality. links: name,
 then radios.bearer.LinkHealth.row. devices: name, kind, state, why, since_s, restarts (devices, wearables and services
 alike). exchange: as sync.exchange says. gather: lost readings. stick: done, total and size while one is served.
 """
@@ -15,10 +15,12 @@ from typing import Any, Final
 from edge.carry import Courier
 from edge.config import Config
 from edge.gather import Gather
+from edge.identity.identity import Identity
 from edge.node import Node
 from edge.store.store import Store
 from edge.supervisor import Reporter
 from hardware.driver import Health
+from sync.seal.contract import Role
 
 EVERY_S: Final = 1.0
 
@@ -26,9 +28,9 @@ EVERY_S: Final = 1.0
 class Status:
     """The service that writes it."""
 
-    def __init__(self, config: Config, store: Store, node: Node, gather: Gather, courier: Callable[[], Courier | None], commands: bool = False) -> None:  # fmt: skip
+    def __init__(self, config: Config, store: Store, node: Node, gather: Gather, courier: Callable[[], Courier | None], identity: Identity) -> None:  # fmt: skip
         self._store, self._node, self._gather, self._courier = store, node, gather, courier
-        self._commands = commands
+        self._identity = identity
         names = ("id", "name", "role", "node")
         self._station = {name: config.station[name] for name in names} | {"pid": os.getpid()}
 
@@ -37,9 +39,14 @@ class Status:
         reporter.health(Health.UP)
         while True:
             exchange = await self._node.call(self._node.exchange.status, self._node.clock.mono())
-            written = await asyncio.to_thread(self._store.write_status, self.row(exchange))
+            names = await self._node.call(self._names)
+            written = await asyncio.to_thread(self._store.write_status, {**self.row(exchange), "nodes": names})
             reporter.health(*((Health.UP, "") if written else (Health.DEGRADED, "the status file takes nothing")))
             await asyncio.sleep(EVERY_S)
+
+    def _names(self) -> dict[int, str]:
+        """What the roster calls each node that reads; on the node's thread, where it changes."""
+        return {held.index: held.name for held in self._identity.roster if held.role is not Role.RELAY}
 
     def row(self, exchange: Mapping[str, Any]) -> dict[str, Any]:
         """All of it as plain values."""
@@ -49,7 +56,7 @@ class Status:
         progress = courier.progress if courier is not None else None
         return {
             "station": self._station,
-            "commands": self._commands,
+            "commands": self._identity.role is Role.COMMAND,
             "clock": [stamp.wall_ms, int(stamp.quality)],
             "links": [
                 {"name": name, **link.bearer.health.row(now, link.bearer.budget())} for name, link in links.items()

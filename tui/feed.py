@@ -133,17 +133,22 @@ class StoreFeed:
         return Stamp(here.boot, here.mono_ms, wall_ms, ClockQuality(quality))
 
     def _others(self) -> tuple[tuple[int, str], ...]:
-        """Whom one can write to: the centres first, then the other nodes of the configuration."""
-        known = dict.fromkeys((*sorted(self._central), *sorted(self._nodes)))
-        return tuple((node, self._nodes.get(node, f"#{node}")) for node in known if node != self._node)
+        """Whom one can write to: the centres first, then the other nodes known."""
+        names = self._names()
+        known = dict.fromkeys((*sorted(self._central), *sorted(names)))
+        return tuple((node, names.get(node, f"#{node}")) for node in known if node != self._node)
+
+    def _names(self) -> dict[int, str]:
+        """What to call each node: as configured, else as the roster calls it."""
+        enrolled = {int(node): name for node, name in self._word.status.get("nodes", {}).items()}
+        return {self._node: self._station, **enrolled, **self._nodes}
 
     def _full(self, scene: Scene, facts: Facts, now: float, silent: bool) -> Scene:
         status, snapshot, late = self._word.status, facts.snapshot, now - facts.at
         others = tuple(node for node, _ in scene.nodes)
         everyone = tuple(self._central - {self._node}) or others
-        names = {self._node: self._station, **self._nodes}
         relayed = frozenset(status.get("relayed", ()))
-        telling = rows.Telling(self._node, names, everyone, relayed, facts.episodes)
+        telling = rows.Telling(self._node, self._names(), everyone, relayed, facts.episodes)
         told_s = now - self._word.at
         return replace(
             scene,
@@ -180,6 +185,7 @@ def _readable(status: Mapping[str, Any]) -> bool:
         tuple(_forecasts(status, {}))
         wall_ms, quality = status.get("clock", (None, 0))
         ClockQuality(quality)
+        {int(node) for node in status.get("nodes", {})}
         return wall_ms is None or isinstance(wall_ms, int)
     except (AttributeError, KeyError, TypeError, ValueError):
         return False

@@ -119,6 +119,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "from here": ("距本站", "from here"),
     "nothing selected": ("没有选中", "nothing selected"),
     "no alarm": ("没有未确认的告警", "no alarm to acknowledge"),
+    "doctor good": ("都可以启动", "everything would start"),
+    "doctor bad": ("{count} 项需要处理", "{count} things need somebody"),
     "not for us": ("这一条不是给本站的", "this one is not for this station"),
 }
 BEARINGS: Final = (("北", "N"), ("东北", "NE"), ("东", "E"), ("东南", "SE"), ("南", "S"), ("西南", "SW"), ("西", "W"), ("西北", "NW"))  # fmt: skip
