@@ -34,6 +34,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "stick": ("通信员的存储盘在 {name}:{why}", "the courier's stick at {name}: {why}"),
     "finish": ("收尾:设备静默,链路接通,等待全部送达……", "closing: devices silent, link up, waiting for everything to arrive …"),
     "screen": ("打开指挥屏,按 q 结束。", "Opening the screen; q ends it."),
+    "so far": (
+        "产生 {emitted} 条,已存 {stored},中心已有 {at_central};各链路共 {sizes} 字节,断链 {outages} 次",
+        "{emitted} readings emitted, {stored} stored, {at_central} at central; {sizes} bytes over all links, {outages} outages",
+    ),
     "ending": ("正在结束所有进程……", "ending every process …"),
     "ended": ("已结束,没有留下进程。", "Ended; no process is left."),
 }  # fmt: skip
@@ -94,7 +98,8 @@ async def _watched(args: Namespace, folder: Path, told: Teller) -> int:
                 await screen.wait()
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
-        print(json.dumps(field.result()), flush=True)
+        result = field.result()
         told("ending")
+    told("so far", **result, sizes=sum(result["bytes"].values()))
     told("ended")
     return 0
