@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from hardware.clock import ClockQuality
 from hardware.kinds import BY_NAME, Quality
@@ -13,6 +13,9 @@ from hardware.observation import PROFILES, Column, Predictor, Profile
 from sync.records import Anchor, Batch, Row
 
 HOUR_MS: Final = 3_600_000
+RATES_S: Final = (0, 10, 30, 60)
+MIN_ROWS: Final = 20
+COARSE: Final = 100_000  # 1e-7 degrees: the fixed point is somewhere near, not at the first fix
 UNKNOWN_KIND: Final = 1000  # x1..x4 become kinds that no registry names
 # CSV column -> kind, exponent carried, divisor from the CSV's integers
 _CARRIED: Final = {
@@ -75,14 +78,35 @@ def thinned(batch: Batch, seconds: int) -> Batch:
 def anchor_of(batch: Batch) -> Anchor:
     """An incident's fixed point within a kilometre of the first fix, and its start: the hour that had begun."""
     kinds = [column.kind for column in batch.profile.columns]
+    exponents = [column.exponent for column in batch.profile.columns]
     first = batch.rows[0]
-    lat, lon = ((first.values[kinds.index(kind)] or 0) if kind in kinds else 0 for kind in (38, 39))
-    coarse = 10_000
-    near = [(2 * value + coarse) // (2 * coarse) * coarse * 10 for value in (lat, lon)]
+    near = []
+    for kind in (38, 39):
+        value = (
+            (first.values[kinds.index(kind)] or 0) * 10 ** (7 + exponents[kinds.index(kind)]) if kind in kinds else 0
+        )
+        near.append((value + COARSE // 2) // COARSE * COARSE)
     return Anchor(near[0], near[1], (first.wall_ms or 0) // HOUR_MS * HOUR_MS)
 
 
-def frames(batch: Batch, limit: int = 1 << 30) -> Iterable[Batch]:
-    """A batch cut to at most `limit` rows each."""
-    for at in range(0, len(batch.rows), limit):
-        yield Batch(batch.stream, batch.boot, batch.profile, batch.rows[at : at + limit])
+class Series(NamedTuple):
+    """A track at one rate: file's name, seconds between rows (0: as recorded), rows, and the incident's anchor."""
+
+    name: str
+    seconds: int
+    batch: Batch
+    anchor: Anchor
+
+
+def series(directory: Path) -> Iterator[Series]:
+    """Every file as recorded and, where that leaves a quarter of the rows out, thinned to one row in 10, 30, 60 seconds."""
+    for path in sorted(directory.glob("*.csv")):
+        whole = read_track(path)
+        if not whole.rows:
+            continue
+        anchor, before = anchor_of(whole), 2 * len(whole.rows)
+        for seconds in RATES_S:
+            batch = thinned(whole, seconds)
+            if len(batch.rows) >= MIN_ROWS and 4 * len(batch.rows) <= 3 * before:
+                yield Series(path.stem, seconds, batch, anchor)
+                before = len(batch.rows)

@@ -1,9 +1,9 @@
-"""The plain form of rows: delta columns as varints. Simple, fast, large; zstd makes it the bulk method."""
+"""The plain form of rows: column by column, runs of marks and series of integers. Simple, fast, large; zstd packs it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
+from typing import Final, TypeAlias
 
 from hardware.clock import ClockQuality
 from hardware.errors import DecodeError
@@ -16,17 +16,21 @@ MAX_ROWS: Final = 1 << 17
 MAX_CELLS: Final = 1 << 20
 
 
-def write_columns(batches: Sequence[Batch]) -> bytes:
-    """All batches, column by column."""
+WriteSeries: TypeAlias = Callable[[Sequence[int]], bytes]
+ReadSeries: TypeAlias = Callable[[Reader, int], list[int]]
+
+
+def write_columns(batches: Sequence[Batch], series: WriteSeries) -> bytes:
+    """All batches, column by column, integers written by `series`."""
     out = bytearray(varint(len(batches)))
     for batch in batches:
         out += varint(batch.stream) + varint(batch.boot) + write_profile(batch.profile) + varint(len(batch.rows))
         if batch.rows:
-            out += _write_rows(batch)
+            out += _write_rows(batch, series)
     return bytes(out)
 
 
-def read_columns(data: bytes) -> list[Batch]:
+def read_columns(data: bytes, series: ReadSeries) -> list[Batch]:
     """The inverse of write_columns; DecodeError on anything else."""
     reader = Reader(data)
     count = reader.uint(len(data) + 1)
@@ -38,34 +42,34 @@ def read_columns(data: bytes) -> list[Batch]:
         cells += rows * (len(profile.columns) + 1)
         if cells > MAX_CELLS:
             raise DecodeError("too many values for one block")
-        batches.append(Batch(stream, boot, profile, _read_rows(reader, rows, len(profile.columns))))
+        batches.append(Batch(stream, boot, profile, _read_rows(reader, series, rows, len(profile.columns))))
     reader.end()
     return batches
 
 
-def _write_rows(batch: Batch) -> bytes:
+def _write_rows(batch: Batch, series: WriteSeries) -> bytes:
     rows = batch.rows
     walls = [row.wall_ms for row in rows]
     out = _write_runs([row.clock << 1 | (row.wall_ms is None) for row in rows])
-    out += _write_deltas([wall for wall in walls if wall is not None])
-    out += _write_deltas([row.mono_ms - (row.wall_ms or 0) for row in rows])
+    out += series([wall for wall in walls if wall is not None])
+    out += series([row.mono_ms - (row.wall_ms or 0) for row in rows])
     for index in range(len(batch.profile.columns)):
         cells = [(row.values[index], row.qualities[index]) for row in rows]
         out += _write_runs([quality << 1 | (value is None) for value, quality in cells])
-        out += _write_deltas([value for value, _ in cells if value is not None])
+        out += series([value for value, _ in cells if value is not None])
     return out
 
 
-def _read_rows(reader: Reader, count: int, width: int) -> tuple[Row, ...]:
+def _read_rows(reader: Reader, series: ReadSeries, count: int, width: int) -> tuple[Row, ...]:
     if not count:
         return ()
     marks = _read_runs(reader, count, len(ClockQuality))
-    walls = _spread(marks, _read_deltas(reader, count - sum(mark & 1 for mark in marks)))
-    monos = [wrap(offset + (wall or 0)) for offset, wall in zip(_read_deltas(reader, count), walls)]
+    walls = _spread(marks, series(reader, count - sum(mark & 1 for mark in marks)))
+    monos = [wrap(offset + (wall or 0)) for offset, wall in zip(series(reader, count), walls)]
     values, qualities = [], []
     for _ in range(width):
         flags = _read_runs(reader, count, len(Quality))
-        values.append(_spread(flags, _read_deltas(reader, count - sum(flag & 1 for flag in flags))))
+        values.append(_spread(flags, series(reader, count - sum(flag & 1 for flag in flags))))
         qualities.append([flag >> 1 for flag in flags])
     clocks = [mark >> 1 for mark in marks]
     rows = zip(monos, walls, clocks, _transpose(values, count), _transpose(qualities, count))
@@ -76,7 +80,8 @@ def _transpose(columns: list[list[int | None]] | list[list[int]], count: int) ->
     return zip(*columns) if columns else [()] * count
 
 
-def _write_deltas(values: Iterable[int]) -> bytes:
+def write_deltas(values: Sequence[int]) -> bytes:
+    """Differences as zigzag varints; ValueError beyond 64 bits."""
     out = bytearray()
     last = 0
     for value in values:
@@ -85,7 +90,8 @@ def _write_deltas(values: Iterable[int]) -> bytes:
     return bytes(out)
 
 
-def _read_deltas(reader: Reader, count: int) -> list[int]:
+def read_deltas(reader: Reader, count: int) -> list[int]:
+    """The inverse of write_deltas for `count` values."""
     out = []
     last = 0
     for _ in range(count):

@@ -1,49 +1,70 @@
-"""What the range coder is told to expect: one Column per time series, predicting the next value and its likely error."""
+"""What the range coder is told to expect: for each series of a batch the next value and how far off that guess may be."""
 
 from __future__ import annotations
 
 from typing import Final
 
-from sync.codec.priors import CLASSES, FIRST, UNKNOWN, load
+from sync.codec import priors
+from sync.codec.priors import CLASSES, FIRST, SCALES, UNKNOWN
 from sync.codec.range_coder import Coder
 
-TOP: Final = 95  # largest scale
-HOLD, LINEAR, HALF, MOST = 0, 4, 2, 3
-MODES: Final = (HOLD, LINEAR, HALF, MOST)  # quarters of the last velocity that a prediction adds
+MODES: Final = (0, 4, 2, 3)  # quarters of the last velocity that a prediction adds
+LINEAR: Final = 4
+EVEN: Final = 16  # the ratio of a step of time to the usual pace, in sixteenths
 _FAR: Final = 16  # a gap this many times longer than the last says nothing about where the velocity leads
-EXPECTED: Final = tuple(max(0, (scale >> 1) - 6) for scale in range(TOP + 1))
+FINE: Final = 6  # expected errors count in 1/64
 
 
 class Sets:
-    """The context sets of one kind of column in one block, filled from the priors when first met."""
+    """The context sets of one column of a block, filled from the priors when first met."""
+
+    __slots__ = ("cls", "sets")
 
     def __init__(self, cls: int) -> None:
         self.cls = cls
-        self.sets: list[list[int] | None] = [None] * (TOP + 1)
+        self.sets: list[list[int] | None] = [None] * SCALES
 
     def get(self, scale: int) -> list[int]:
-        """The context set of a scale."""
-        states = self.sets[scale]
-        if states is None:
-            states = self.sets[scale] = load(self.cls, scale)
+        """The context set for errors of about `scale` bits in 1/64, or FIRST or UNKNOWN."""
+        if scale >= SCALES:
+            scale = SCALES - 1
+        return self.sets[scale] or self._load(scale)
+
+    def _load(self, scale: int) -> list[int]:
+        states = self.sets[scale] = list(priors.prior(self.cls, scale))
         return states
 
 
 class Column:
     """A series of integers: last value, velocity, and running averages of the error (in sixteenths), fast and slow."""
 
-    __slots__ = ("dt", "expect", "fast", "first", "last", "mode", "sets", "sign", "slow", "step", "turn", "velocity")
+    __slots__ = (
+        "dt",
+        "expect",
+        "fast",
+        "first",
+        "last",
+        "mode",
+        "paced",
+        "sets",
+        "sign",
+        "slow",
+        "step",
+        "turn",
+        "velocity",
+    )
 
     def __init__(self, sets: Sets, mode: int, first: int, turn: int = 0) -> None:
         self.sets, self.mode, self.first, self.turn = sets, mode, first, turn
-        self.expect = CLASSES[sets.cls].first, CLASSES[sets.cls].unknown
+        row = CLASSES[sets.cls]
+        self.expect, self.paced = (row.first, row.unknown), row.paced
         self.last: int | None = None
         self.velocity = self.dt = self.step = 0
         self.fast = self.slow = -1
         self.sign = 0
 
-    def code(self, coder: Coder, value: int, dt: int, hint: int = -1) -> int:
-        """The next value, `dt` after the last; `hint`: the error just made by the column that moves with this one."""
+    def code(self, coder: Coder, value: int, dt: int, ratio: int = EVEN, hint: int = -1) -> int:
+        """The next value, `dt` after the last and `ratio` of the usual; `hint`: the error its partner column just made."""
         last = self.last
         if last is None:
             self.last = self.first + coder.number(self.sets.get(FIRST), self.expect[0], 0, value - self.first)
@@ -52,36 +73,74 @@ class Column:
         if self.mode and 0 < dt < _FAR * self.dt:
             guess += (self.velocity * dt * self.mode + 2 * self.dt) // (4 * self.dt)
         fast = self.fast
-        if fast < 0:
-            scale, expected = UNKNOWN, self.expect[1]
-            if hint >= 0:
-                size = (hint << 6) + 1
-                scale = min(TOP, 2 * size.bit_length() + (size >> size.bit_length() - 2 & 1) if size > 1 else 2)
-                expected = EXPECTED[scale]
+        if fast < 0 and hint < 0:
+            states, expected = self.sets.get(UNKNOWN), self.expect[1]
         else:
-            size = fast + self.slow << 1
-            if hint >= 0:
-                size = (3 * size + (hint << 6)) >> 2
-            bits = size.bit_length()
-            scale = 2 * bits + (size >> bits - 2 & 1) if bits > 1 else 2
-            if scale > TOP:
-                scale = TOP
-            expected = EXPECTED[scale]
+            size = (hint << FINE) + 1
+            if fast >= 0:
+                size = 3 * fast + self.slow
+                if self.paced:
+                    size = size * ratio >> 4
+                if hint >= 0:
+                    size = (5 * size + 3 * (hint << FINE)) >> 3
+            bits = (size | 2).bit_length()
+            states, expected = self.sets.get(bits), bits - FINE if bits > FINE else 0
         error = value - guess
         if self.turn:
             error = (error + (self.turn >> 1)) % self.turn - (self.turn >> 1)
-        error = coder.number(self.sets.sets[scale] or self.sets.get(scale), expected, self.sign, error)
+        error = coder.number(states, expected, self.sign, error)
         value = guess + error
         if self.turn:
             value %= self.turn
-        self.step = abs(error)
+        step = self.step = abs(error)
         self.sign = 0 if not error else 1 if error > 0 else 2
+        step = (step << 8) // ratio if self.paced else step << 4
         if fast < 0:
-            self.fast = self.slow = self.step << 4
+            self.fast = self.slow = step
         else:
-            self.fast = (3 * fast + (self.step << 4)) >> 2
-            self.slow = (15 * self.slow + (self.step << 4)) >> 4
+            self.fast = fast + ((step - fast) * 3 >> 3)
+            self.slow += (step - self.slow) * 3 >> 5
         if self.mode:
             self.velocity, self.dt = value - last, dt
         self.last = value
         return value
+
+
+class Pace:
+    """A series of instants, each guessed one usual step after the last; the usual step follows slowly and by no leaps."""
+
+    __slots__ = ("fast", "first", "last", "pace", "sets", "sign", "slow")
+
+    def __init__(self, sets: Sets, first: int = 0) -> None:
+        self.sets, self.first = sets, first
+        self.last: int | None = None
+        self.pace = -1  # sixteenths of a unit of time
+        self.fast = self.slow = self.sign = 0
+
+    def code(self, coder: Coder, value: int) -> int:
+        """The next instant."""
+        last, row = self.last, CLASSES[self.sets.cls]
+        if last is None:
+            self.last = self.first + coder.number(self.sets.get(FIRST), row.first, 0, value - self.first)
+            return self.last
+        if self.pace < 0:
+            self.last = last + coder.number(self.sets.get(UNKNOWN), row.unknown, 0, value - last)
+            self.pace = max(self.last - last, 0) << 4
+            return self.last
+        guess = last + (self.pace + 8 >> 4)
+        bits = (3 * self.fast + self.slow | 2).bit_length()
+        error = coder.number(self.sets.get(bits), bits - FINE if bits > FINE else 0, self.sign, value - guess)
+        self.sign = 0 if not error else 1 if error > 0 else 2
+        step = abs(error) << 4
+        self.fast += (step - self.fast) * 3 >> 3
+        self.slow += (step - self.slow) * 3 >> 5
+        reach = self.pace + 16
+        self.pace = max(self.pace + (max(-reach, min(reach, error << 4)) >> 3), 0)
+        self.last = guess + error
+        return self.last
+
+    def ratio(self, dt: int) -> int:
+        """A step of time in sixteenths of the usual one."""
+        if dt <= 0 or self.pace <= 0:
+            return EVEN
+        return min(max((dt << 8) // self.pace, 1), 4096)

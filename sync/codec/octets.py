@@ -10,18 +10,18 @@ from sync.ids import read_varint, unzigzag, varint, zigzag
 
 MAX_COLUMNS: Final = 64
 MAX_TEXT: Final = 1024
-_HALF: Final = 1 << 63
+HALF: Final = 1 << 63
 _WHOLE: Final = 1 << 64
 
 
 def wrap(value: int) -> int:
     """An integer folded into signed 64 bits, so that a difference of two such integers is one again."""
-    return (value + _HALF) % _WHOLE - _HALF
+    return (value + HALF) % _WHOLE - HALF
 
 
 def check64(value: int) -> int:
     """The value itself; ValueError when it does not fit signed 64 bits."""
-    if not -_HALF <= value < _HALF:
+    if not -HALF <= value < HALF:
         raise ValueError(f"{value} does not fit 64 bits")
     return value
 

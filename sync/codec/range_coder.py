@@ -7,14 +7,14 @@ the same arguments, so that one model drives both; the decoder ignores the value
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from hardware.errors import DecodeError
 
 SLOTS: Final = 48
-LIMIT: Final = 60
+LIMIT: Final = 250
 RATE: Final = tuple((1 << 17) // (2 * n + 3) for n in range(LIMIT + 1))
-MAX_BITS: Final = 68
+MAX_BITS: Final = 72
 _FULL: Final = 1 << 40
 _LOW: Final = 1 << 32
 _MASK: Final = _LOW - 1
@@ -28,6 +28,8 @@ NEXT: Final = 29
 FREE: Final = 40  # slots that numbers do not use
 _CHAIN: Final = 9
 
+Mark: TypeAlias = tuple[int, int, int, int, int]  # an encoder's state: interval, bytes not yet out, bytes out
+
 
 class Coder(Protocol):
     """What a model needs of either end."""
@@ -35,10 +37,10 @@ class Coder(Protocol):
     def bit(self, states: list[int], slot: int, bit: int) -> int:
         """One adaptive bit in a context."""
 
-    def raw(self, width: int, value: int) -> int:
+    def raw(self, width: int, value: int = 0) -> int:
         """`width` equally likely bits, at most 16."""
 
-    def number(self, states: list[int], expected: int, sign: int, value: int) -> int:
+    def number(self, states: list[int], expected: int, sign: int, value: int = 0) -> int:
         """A signed integer of about `expected` bits, `sign` 0..2 being what was seen before."""
 
 
@@ -69,7 +71,7 @@ class Encoder:
             self.span <<= 8
         return bit
 
-    def raw(self, width: int, value: int) -> int:
+    def raw(self, width: int, value: int = 0) -> int:
         """Append `width` bits as they are."""
         self.span >>= width
         self.low += value * self.span
@@ -78,7 +80,7 @@ class Encoder:
             self.span <<= 8
         return value
 
-    def number(self, states: list[int], expected: int, sign: int, value: int) -> int:
+    def number(self, states: list[int], expected: int, sign: int, value: int = 0) -> int:
         """Append a signed integer: its bit length around `expected`, its sign, its bits."""
         size = abs(value)
         bits = size.bit_length()
@@ -108,11 +110,11 @@ class Encoder:
             left -= width
             self.raw(width, size >> left & (1 << width) - 1)
 
-    def mark(self) -> tuple[int, int, int, int, int]:
+    def mark(self) -> Mark:
         """The state to return to with `back`."""
         return self.low, self.span, self.cache, self.pending, len(self.out)
 
-    def back(self, mark: tuple[int, int, int, int, int]) -> None:
+    def back(self, mark: Mark) -> None:
         """Forget everything since `mark`; bytes already out are never changed by later bits."""
         self.low, self.span, self.cache, self.pending, length = mark
         del self.out[length:]

@@ -1,4 +1,8 @@
-"""Rows of observations <-> a block's body, by the best method for the block. Byte 0: version (high nibble), method (low)."""
+"""Rows of observations <-> a block's body, by whichever method makes it smallest (docs/wire/rows.md).
+
+A first byte below 0x80 is the range coder's own (its first bit is 0); else version 1, 0x90, with the method in the low nibble.
+Large blocks cost tens of microseconds a row: call from a worker, not from the event loop.
+"""
 
 from __future__ import annotations
 
@@ -6,49 +10,71 @@ from collections.abc import Sequence
 from typing import Final
 
 from hardware.errors import DecodeError
-from sync.codec.columns import read_columns, write_columns
+from sync.codec.columns import read_columns, read_deltas, write_columns, write_deltas
 from sync.codec.packing import deflate, inflate
+from sync.codec.planes import read_planes, write_planes
+from sync.codec.small import MAX_VALUES, cells, read_small, write_small
 from sync.records import Anchor, Batch
 
-VERSION: Final = 1
+VERSION: Final = 0x90
 MAX_PLAIN: Final = 1 << 23
-_PLAIN, _ZSTD = 0, 1
+LARGE: Final = 512  # budgets from which the methods for large blocks are tried too
+_PLAIN, _ZSTD, _PLANES = range(3)
 
 
 def encode_batches(batches: Sequence[Batch], anchor: Anchor | None) -> bytes:
     """The smallest body that carries these rows; ValueError when a value does not fit signed 64 bits."""
-    plain = write_columns(batches)
-    packed = deflate(plain)
-    if len(packed) < len(plain):
-        return bytes((VERSION << 4 | _ZSTD,)) + packed
-    return bytes((VERSION << 4 | _PLAIN,)) + plain
+    bodies = _large(batches)
+    if sum(map(cells, batches)) <= MAX_VALUES:
+        bodies.append(write_small(batches, anchor, None)[0])
+    return min(bodies, key=len)
 
 
 def decode_batches(data: bytes, anchor: Anchor | None) -> list[Batch]:
     """The rows of a body; DecodeError on anything that encode_batches would not have made."""
-    if not data or data[0] >> 4 != VERSION:
-        raise DecodeError("rows: unknown version")
-    method = data[0] & 15
-    if method == _PLAIN:
-        return read_columns(data[1:])
-    if method == _ZSTD:
-        return read_columns(inflate(data[1:], min(MAX_PLAIN, 4096 + 1024 * len(data))))
-    raise DecodeError("rows: unknown method")
+    if not data or data[0] < 0x80:
+        return read_small(data, anchor)
+    method = data[0] - VERSION
+    if not 0 <= method <= _PLANES:
+        raise DecodeError("rows: unknown version or method")
+    plain = data[1:] if method == _PLAIN else inflate(data[1:], min(MAX_PLAIN, 4096 + 1024 * len(data)))
+    return read_columns(plain, read_planes if method == _PLANES else read_deltas)
 
 
 def encode_within(batches: Sequence[Batch], anchor: Anchor | None, budget: int) -> tuple[bytes, int]:
     """As many leading rows as fit `budget` bytes, and how many those are; (b"", 0) when not even one fits."""
+    body, taken = write_small(batches, anchor, budget)
+    if budget < LARGE:
+        return body, taken
     total = sum(len(batch.rows) for batch in batches)
-    good, best = 0, b""
-    low, high = 1, total
-    while low <= high:
-        middle = (low + high) // 2
-        body = encode_batches(leading(batches, middle), anchor)
+    more = min(total, max(taken + 1, taken * 9 // 8))
+    other = min(_large(leading(batches, more)), key=len)
+    if len(other) > budget:
+        return body, taken
+    if more == total:
+        return (body, taken) if taken == total and len(body) <= len(other) else (other, more)
+    return _stretch(batches, budget, other, more, total)
+
+
+def _stretch(batches: Sequence[Batch], budget: int, best: bytes, good: int, total: int) -> tuple[bytes, int]:
+    """By halving, how many more than `good` rows the methods for large blocks fit in."""
+    high = total
+    while good < high:
+        middle = (good + high + 1) // 2
+        body = min(_large(leading(batches, middle)), key=len)
         if len(body) <= budget:
-            good, best, low = middle, body, middle + 1
+            good, best = middle, body
         else:
             high = middle - 1
     return best, good
+
+
+def _large(batches: Sequence[Batch]) -> list[bytes]:
+    """Bodies by the methods that need no model."""
+    plain = write_columns(batches, write_deltas)
+    planes = write_columns(batches, write_planes)
+    methods = ((_PLAIN, plain), (_ZSTD, deflate(plain)), (_PLANES, deflate(planes)))
+    return [bytes((VERSION | method,)) + body for method, body in methods]
 
 
 def leading(batches: Sequence[Batch], rows: int) -> list[Batch]:
