@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, NamedTuple, Protocol
+from typing import Final, NamedTuple
 
 from hardware.errors import DecodeError
+from sync.codec.ends import Coder, Reading, Writing, number
 from sync.codec.picture_grid import Cell, Grid
 from sync.codec.picture_people import (
     FORMS,
@@ -38,66 +39,18 @@ from sync.codec.picture_tables import (
     MORE,
     NEAR_PLACE,
     PLACED,
+    PLACES,
     REST,
     SPREAD,
     SPREADS,
     TYPICAL,
     WALK,
 )
-from sync.codec.stack import LAPLACE, StackReader, StackWriter, Table
+from sync.codec.stack import LAPLACE, Table
 from sync.records import Anchor
 
 BASES: Final = 32  # a base is named by its block number modulo this, and is at most so many numbers back
 SPLIT: Final = 2  # the place in GRIDS_M where a force that is too large even for the coarsest grid is divided
-_LENGTHS: Final = 11  # bit lengths of a place in the force list: 0 .. 10
-
-
-class _Coder(Protocol):
-    """What both ends have in common: a reader ignores the value that it is given and returns the one it read."""
-
-    def symbol(self, table: Table, value: int) -> int:
-        """A symbol of a table."""
-
-    def signed(self, table: Table, value: int) -> int:
-        """An integer by a LAPLACE-like table."""
-
-    def uniform(self, count: int, value: int) -> int:
-        """One of `count` equally likely values."""
-
-
-class _Writing:
-    """The sender's end."""
-
-    def __init__(self) -> None:
-        self.stack = StackWriter()
-
-    def symbol(self, table: Table, value: int) -> int:
-        self.stack.put(table, value)
-        return value
-
-    def signed(self, table: Table, value: int) -> int:
-        self.stack.signed(table, value)
-        return value
-
-    def uniform(self, count: int, value: int) -> int:
-        self.stack.uniform(value, count)
-        return value
-
-
-class _Reading:
-    """The reader's end."""
-
-    def __init__(self, data: bytes) -> None:
-        self.stack = StackReader(data)
-
-    def symbol(self, table: Table, value: int) -> int:
-        return self.stack.take(table)
-
-    def signed(self, table: Table, value: int) -> int:
-        return self.stack.signed(table)
-
-    def uniform(self, count: int, value: int) -> int:
-        return self.stack.uniform(count)
 
 
 class _Law(NamedTuple):
@@ -128,7 +81,7 @@ class _Person(NamedTuple):
 
 
 def encode_force(
-    number: int,
+    block: int,
     people: Sequence[Member],
     base: Force | None,
     anchor: Anchor,
@@ -136,36 +89,36 @@ def encode_force(
     first: int = 0,
     vitals: bool = True,
 ) -> tuple[bytes, Force]:
-    """As many people from place `first` on as fit `budget` bytes, and what readers will see; `number`: its block's number.
+    """As many people from place `first` on as fit `budget` bytes, and what readers will see; `block`: its block's number.
 
     Everybody on the finest grid that lets them all in; a force too large for the coarsest is divided on that of GRIDS_M[SPLIT].
     ValueError when not even one fits, or when the base is too far back or of the other kind.
     """
-    if base is not None and not (0 < number - base.number <= BASES and base.vitals is vitals):
+    if base is not None and not (0 < block - base.number <= BASES and base.vitals is vitals):
         raise ValueError("not a base for this picture")
     if first + len(people) > MAX_PEOPLE:
         raise ValueError(f"more than {MAX_PEOPLE} people")
     for at in range(len(GRIDS_M)):
-        made = _encode(number, people, base, anchor, at, first, vitals)
+        made = _encode(block, people, base, anchor, at, first, vitals)
         if len(made[0]) <= budget:
             return made
     count = len(people)
     while count > 1:
         count = min(count - 1, count * budget // len(made[0]) + 1)
-        made = _encode(number, people[:count], base, anchor, SPLIT, first, vitals)
+        made = _encode(block, people[:count], base, anchor, SPLIT, first, vitals)
         if len(made[0]) <= budget:
             return made
     raise ValueError(f"no picture fits {budget} bytes")
 
 
-def decode_force(data: bytes, number: int, bases: Mapping[int, Force], anchor: Anchor) -> Force:
-    """The picture of block `number`; DecodeError when damaged, or when its base is not among `bases` (by block number)."""
-    coder = _Reading(data)
-    form = coder.uniform(FORMS, 0)
+def decode_force(data: bytes, block: int, bases: Mapping[int, Force], anchor: Anchor) -> Force:
+    """The picture of block `block`; DecodeError when damaged, or when its base is not among `bases` (by block number)."""
+    coder = Reading(data)
+    form = coder.uniform(FORMS)
     if form not in (Form.FORCE, Form.FORCE_VITAL):
         raise DecodeError("picture: not of the force")
     vitals = form == Form.FORCE_VITAL
-    base = _base(coder.uniform(BASES + 1, 0), number, vitals, bases)
+    base = _base(coder.uniform(BASES + 1), block, vitals, bases)
     first, count = _span(coder, base, 0, 0)
     if first + count > MAX_PEOPLE:
         raise DecodeError("picture: too many people")
@@ -173,27 +126,27 @@ def decode_force(data: bytes, number: int, bases: Mapping[int, Force], anchor: A
     frame = _Frame(law, Grid.around(anchor, GRIDS_M[law.grid]), base is None, vitals)
     seen = _people(coder, frame, _before(base, first, count), [None] * count)
     coder.stack.end()
-    return _force(number, base, first, seen, vitals)
+    return _force(block, base, first, seen, vitals)
 
 
 def _encode(
-    number: int, people: Sequence[Member], base: Force | None, anchor: Anchor, at: int, first: int, vitals: bool
+    block: int, people: Sequence[Member], base: Force | None, anchor: Anchor, at: int, first: int, vitals: bool
 ) -> tuple[bytes, Force]:
-    coder, before = _Writing(), _before(base, first, len(people))
+    coder, before = Writing(), _before(base, first, len(people))
     frame = _choose(people, before, Grid.around(anchor, GRIDS_M[at]), _Law(at), base is None, vitals)
     coder.uniform(FORMS, Form.FORCE_VITAL if vitals else Form.FORCE)
     coder.uniform(BASES + 1, base.number % BASES + 1 if base else 0)
     _span(coder, base, first, len(people))
     _law(coder, base, vitals, frame.law)
     seen = _people(coder, frame, before, people)
-    return coder.stack.bytes(), _force(number, base, first, seen, vitals)
+    return coder.stack.bytes(), _force(block, base, first, seen, vitals)
 
 
-def _base(named: int, number: int, vitals: bool, bases: Mapping[int, Force]) -> Force | None:
+def _base(named: int, block: int, vitals: bool, bases: Mapping[int, Force]) -> Force | None:
     """The base that a picture names, None when it stands alone."""
     if not named:
         return None
-    base = bases.get(number - ((number - named + 1) % BASES or BASES))
+    base = bases.get(block - ((block - named + 1) % BASES or BASES))
     if base is None or base.vitals is not vitals:
         raise DecodeError("picture: its base is not at hand")
     return base
@@ -205,29 +158,22 @@ def _before(base: Force | None, first: int, count: int) -> list[Seen | None]:
     return known + [None] * (count - len(known))
 
 
-def _force(number: int, base: Force | None, first: int, seen: Sequence[Seen], vitals: bool) -> Force:
+def _force(block: int, base: Force | None, first: int, seen: Sequence[Seen], vitals: bool) -> Force:
     """The picture with what its base shows at other places."""
     people = list(base.people) if base else []
     people += [None] * (first + len(seen) - len(people))
     people[first : first + len(seen)] = seen
-    return Force(number, vitals, first, len(seen), tuple(people))
+    return Force(block, vitals, first, len(seen), tuple(people))
 
 
-def _span(coder: _Coder, base: Force | None, first: int, count: int) -> tuple[int, int]:
+def _span(coder: Coder, base: Force | None, first: int, count: int) -> tuple[int, int]:
     """Places spoken of; as in the base, usually."""
     if base is not None and not coder.symbol(MORE, (first, count) != (base.first, base.count)):
         return base.first, base.count
-    return _size(coder, first), _size(coder, count)
+    return number(coder, PLACES, first), number(coder, PLACES, count)
 
 
-def _size(coder: _Coder, value: int) -> int:
-    """A small number: its bit length, then the bits below the highest."""
-    bits = coder.uniform(_LENGTHS, value.bit_length())
-    high = 1 << bits - 1 if bits > 1 else bits
-    return high + coder.uniform(high, value - high) if bits > 1 else high
-
-
-def _law(coder: _Coder, base: Force | None, vitals: bool, law: _Law) -> _Law:
+def _law(coder: Coder, base: Force | None, vitals: bool, law: _Law) -> _Law:
     grid = coder.symbol(GRID, law.grid)
     if base is None:
         return _Law(grid, near=coder.uniform(len(LAPLACE), law.near))
@@ -235,7 +181,7 @@ def _law(coder: _Coder, base: Force | None, vitals: bool, law: _Law) -> _Law:
     return _Law(grid, lead, spread, coder.symbol(HR_LAW, law.hr) if vitals else 0)
 
 
-def _people(coder: _Coder, frame: _Frame, before: Sequence[Seen | None], wanted: Sequence[Member | None]) -> list[Seen]:
+def _people(coder: Coder, frame: _Frame, before: Sequence[Seen | None], wanted: Sequence[Member | None]) -> list[Seen]:
     """Everybody's place and heart rate, then everybody's age, then everybody's alarm: what is usually 0 comes last and is free."""
     found, near = [], None
     for base, member in zip(before, wanted, strict=True):
@@ -256,7 +202,7 @@ def _member(frame: _Frame, member: Member | None) -> _Person:
     return _Person(frame.grid.cell(member.lat_e7, member.lon_e7), hr_cell(member.hr))
 
 
-def _person(coder: _Coder, frame: _Frame, before: Seen | None, near: Cell | None, person: _Person) -> _Person:
+def _person(coder: Coder, frame: _Frame, before: Seen | None, near: Cell | None, person: _Person) -> _Person:
     placed = coder.symbol(PLACED[bool(before and before.grid_m)], person.cell is not None)
     cell = _place(coder, frame, before, near, person.cell or Cell(0, 0)) if placed else None
     hr = 0
@@ -269,7 +215,7 @@ def _person(coder: _Coder, frame: _Frame, before: Seen | None, near: Cell | None
     return _Person(cell, hr)
 
 
-def _place(coder: _Coder, frame: _Frame, before: Seen | None, near: Cell | None, cell: Cell) -> Cell:
+def _place(coder: Coder, frame: _Frame, before: Seen | None, near: Cell | None, cell: Cell) -> Cell:
     """A cell by how far it misses the one expected; who is missed by much in the row is likely to be so in the column."""
     expected, table, spread = _expected(frame, before, near)
     miss = coder.signed(table, cell.row - expected.row)
@@ -326,7 +272,7 @@ def _choose(
 
 def _cost(people: Sequence[Member], before: Sequence[Seen | None], frame: _Frame) -> int:
     """What places (and heart rates, with vitals) cost under a law."""
-    coder, near = _Writing(), None
+    coder, near = Writing(), None
     for base, member in zip(before, people):
         near = _person(coder, frame, base, near, _member(frame, member)).cell or near
     return coder.stack.cost

@@ -41,6 +41,7 @@ GRID: Final = Table.of((16, 4, 3, 2, 2, 1, 1, 1))
 HR_LAW: Final = Table.of((1, 6, 4, 1))
 ALARM: Final = (Table.of((120, 1)), Table.of((1, 8)))  # by the alarm before
 PLACED: Final = (Table.of((1, 4)), Table.of((1, 120)))  # by whether there was a place before
+PLACES: Final = Table.of([1] * 11)  # bit lengths of a place in the force list
 MORE: Final = Table.of((30, 1))  # 1: other places than the base's
 # By the age class before, the last row for people whom the base does not have.
 AGE: Final = tuple(

@@ -6,11 +6,14 @@ integers times ten to the row's exponent; one that is not known is left out, whi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain, repeat
 from typing import Final
 
 from hardware.errors import DecodeError
-from sync.codec.stack import LAPLACE, StackReader, StackWriter, Table
+from sync.codec.ends import Coder, Reading, Writing, number
+from sync.codec.stack import LAPLACE, Table
 from sync.ids import unzigzag, zigzag
 
 VERSION: Final = 1
@@ -133,93 +136,63 @@ class Report:
 
 
 def encode_report(report: Report) -> bytes:
-    """A form with all 14 figures in about 30 bytes; ValueError for what no form holds."""
+    """A form with all 14 figures in at most 40 bytes usually; ValueError for what no form holds."""
     if len(report.division) not in _DIVISION or not all(digit in "0123456789" for digit in report.division):
         raise ValueError(f"{report.division} is no division code")
-    writer = StackWriter()
-    writer.uniform(VERSION, _VERSIONS)
-    writer.uniform(report.form, MAX_FORMS)
-    writer.uniform(report.stage, len(STAGES))
-    _write(writer, _SERIAL, report.serial)
-    writer.uniform(report.disaster, _MAX_DISASTERS)
-    writer.uniform(_DIVISION.index(len(report.division)), len(_DIVISION))
-    if report.division:
-        writer.uniform(int(report.division), 10 ** len(report.division))
-    _write_times(writer, report.occurred_min, report.until_min)
-    lines = FORMS[report.form].indicators if report.form in FORMS else ()
-    other = len(report.values) != len(lines)
-    writer.put(_USUAL, other)
-    if other:
-        writer.uniform(len(report.values), MAX_INDICATORS + 1)
-    for at, value in enumerate(report.values):
-        _write_value(writer, value, lines[at].bits if at < len(lines) else _USUAL_BITS)
-    return writer.bytes()
+    coder = Writing()
+    _report(coder, report)
+    return coder.stack.bytes()
 
 
 def decode_report(data: bytes) -> Report:
     """The inverse of encode_report; DecodeError on anything else."""
-    reader = StackReader(data)
-    if reader.uniform(_VERSIONS) != VERSION:
+    coder = Reading(data)
+    report = _report(coder, Report(0, ()))
+    coder.stack.end()
+    return report
+
+
+def _report(coder: Coder, report: Report) -> Report:
+    if coder.uniform(_VERSIONS, VERSION) != VERSION:
         raise DecodeError("report: unknown version")
-    form, stage, serial = reader.uniform(MAX_FORMS), reader.uniform(len(STAGES)), _read(reader, _SERIAL)
-    disaster, digits = reader.uniform(_MAX_DISASTERS), _DIVISION[reader.uniform(len(_DIVISION))]
-    division = str(reader.uniform(10**digits)).zfill(digits) if digits else ""
-    occurred, until = _read_times(reader)
-    lines = FORMS[form].indicators if form in FORMS else ()
-    count = reader.uniform(MAX_INDICATORS + 1) if reader.take(_USUAL) else len(lines)
-    values = [_read_value(reader, lines[at].bits if at < len(lines) else _USUAL_BITS) for at in range(count)]
-    reader.end()
-    return Report(form, tuple(values), stage, serial, division, disaster, occurred, until)
+    form, stage = coder.uniform(MAX_FORMS, report.form), coder.uniform(len(STAGES), report.stage)
+    serial, disaster = number(coder, _SERIAL, report.serial), coder.uniform(_MAX_DISASTERS, report.disaster)
+    digits = _DIVISION[coder.uniform(len(_DIVISION), _DIVISION.index(len(report.division)))]
+    division = str(coder.uniform(10**digits, int(report.division or 0))).zfill(digits) if digits else ""
+    occurred, until = _times(coder, report.occurred_min, report.until_min)
+    values = _values(coder, FORMS[form].indicators if form in FORMS else (), report.values)
+    return Report(form, values, stage, serial, division, disaster, occurred, until)
 
 
-def _write_times(writer: StackWriter, occurred: int | None, until: int | None) -> None:
-    for known in (occurred, until):
-        writer.uniform(known is not None, 2)
-    first = occurred if occurred is not None else until
-    if first is not None:
-        writer.uniform(first - EPOCH_MIN, _MINUTES)
-    if occurred is not None and until is not None:
-        _write(writer, _SPAN, zigzag(until - occurred))
+def _times(coder: Coder, occurred: int | None, until: int | None) -> tuple[int | None, int | None]:
+    """The earlier-named time from EPOCH_MIN, the other as the way from there."""
+    says_occurred, says_until = coder.uniform(2, occurred is not None), coder.uniform(2, until is not None)
+    if not says_occurred and not says_until:
+        return None, None
+    start = EPOCH_MIN + coder.uniform(_MINUTES, (occurred if occurred is not None else until or 0) - EPOCH_MIN)
+    if not says_occurred or not says_until:
+        return (start, None) if says_occurred else (None, start)
+    return start, start + unzigzag(number(coder, _SPAN, zigzag((until or 0) - (occurred or 0))))
 
 
-def _read_times(reader: StackReader) -> tuple[int | None, int | None]:
-    has_occurred, has_until = reader.uniform(2), reader.uniform(2)
-    first = reader.uniform(_MINUTES) + EPOCH_MIN if has_occurred or has_until else None
-    if first is None or not has_occurred:
-        return None, first
-    return first, first + unzigzag(_read(reader, _SPAN)) if has_until else None
+def _values(coder: Coder, lines: Sequence[Indicator], values: Sequence[int | None]) -> tuple[int | None, ...]:
+    other = coder.symbol(_USUAL, len(values) != len(lines))
+    count = coder.uniform(MAX_INDICATORS + 1, len(values)) if other else len(lines)
+    return tuple(
+        _value(coder, value, lines[at].bits if at < len(lines) else _USUAL_BITS)
+        for at, value in zip(range(count), chain(values, repeat(None)))
+    )
 
 
-def _write_value(writer: StackWriter, value: int | None, usual: int) -> None:
-    writer.put(_STATE, _UNKNOWN if value is None else _SOME if value else _ZERO)
-    if value:
-        bits = value.bit_length()
-        if value < 0 or bits > _MAX_BITS:
-            raise ValueError(f"{value} is no number for a report")
-        writer.signed(_BITS, bits - usual)
-        writer.uniform(value - (1 << bits - 1), 1 << bits - 1)
-
-
-def _read_value(reader: StackReader, usual: int) -> int | None:
-    state = reader.take(_STATE)
+def _value(coder: Coder, value: int | None, usual: int) -> int | None:
+    state = coder.symbol(_STATE, _UNKNOWN if value is None else _SOME if value else _ZERO)
     if state != _SOME:
         return 0 if state == _ZERO else None
-    bits = reader.signed(_BITS) + usual
+    wanted = value or 0
+    if wanted < 0 or wanted.bit_length() > _MAX_BITS:
+        raise ValueError(f"{wanted} is no number for a report")
+    bits = usual + coder.signed(_BITS, wanted.bit_length() - usual)
     if not 0 < bits <= _MAX_BITS:
         raise DecodeError("report: number out of range")
-    return (1 << bits - 1) + reader.uniform(1 << bits - 1)
-
-
-def _write(writer: StackWriter, sizes: Table, folded: int) -> None:
-    """A number by its bit length and the bits below the highest."""
-    bits = folded.bit_length()
-    if folded < 0 or bits >= len(sizes.starts) - 1:
-        raise ValueError(f"{folded} is no number for a report")
-    writer.put(sizes, bits)
-    if bits > 1:
-        writer.uniform(folded - (1 << bits - 1), 1 << bits - 1)
-
-
-def _read(reader: StackReader, sizes: Table) -> int:
-    bits = reader.take(sizes)
-    return bits if bits < 2 else (1 << bits - 1) + reader.uniform(1 << bits - 1)
+    high = 1 << bits - 1
+    return high + coder.uniform(high, wanted - high)

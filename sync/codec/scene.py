@@ -11,12 +11,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from hardware.errors import DecodeError
+from sync.codec.ends import Coder, Reading, Writing, number
 from sync.codec.picture_people import FORMS, Form
-from sync.codec.stack import StackReader, StackWriter, Table
+from sync.codec.stack import StackReader, Table
 from sync.ids import unzigzag, zigzag
 
 MAX_FIELDS: Final = 64
 MAX_HEARD: Final = 32
+ORIGINS: Final = 1 << 14
 HEARD: Final = 256  # a picture heard is told by its block number modulo this
 
 
@@ -73,40 +75,49 @@ class Scene:
 
 def encode_scene(scene: Scene) -> bytes:
     """The body of a scene picture; ValueError for a name that FIELDS lacks or a value beyond 31 bits."""
-    names = {row.name for row in FIELDS}
-    if odd := set(scene.values) - names:
+    if odd := set(scene.values) - {row.name for row in FIELDS}:
         raise ValueError(f"a scene has no {', '.join(sorted(odd))}")
-    writer = StackWriter()
-    writer.uniform(Form.SCENE, FORMS)
-    by_number = {row.number: scene.values[row.name] for row in FIELDS if row.name in scene.values} | dict(scene.unknown)
-    count = max(by_number, default=-1) + 1
-    writer.uniform(count, MAX_FIELDS + 1)
-    for number in range(count):
-        value = by_number.get(number)
-        writer.put(_KNOWN, value is not None)
-        if value is not None:
-            _write(writer, value)
-    writer.uniform(len(scene.heard), MAX_HEARD + 1)
-    for origin, number in sorted(scene.heard.items()):
-        writer.plain(origin)
-        writer.uniform(number % HEARD, HEARD)
-    return writer.bytes()
+    coder = Writing()
+    coder.uniform(FORMS, Form.SCENE)
+    _scene(
+        coder, {row.number: scene.values[row.name] for row in FIELDS if row.name in scene.values} | dict(scene.unknown)
+    )
+    _heard(coder, scene.heard)
+    return coder.stack.bytes()
 
 
 def decode_scene(data: bytes) -> Scene:
     """The inverse of encode_scene; DecodeError on anything else."""
-    reader = StackReader(data)
-    if reader.uniform(FORMS) != Form.SCENE:
+    coder = Reading(data)
+    if coder.uniform(FORMS) != Form.SCENE:
         raise DecodeError("picture: not of the scene")
-    count = reader.uniform(MAX_FIELDS + 1)
-    found = {number: _read(reader) for number in range(count) if reader.take(_KNOWN)}
-    heard = {reader.plain(): reader.uniform(HEARD) for _ in range(reader.uniform(MAX_HEARD + 1))}
-    reader.end()
+    found, heard = _scene(coder, {}), _heard(coder, {})
+    coder.stack.end()
     return Scene(
-        {FIELDS[number].name: value for number, value in found.items() if number < len(FIELDS)},
-        {number: value for number, value in found.items() if number >= len(FIELDS)},
+        {FIELDS[row].name: value for row, value in found.items() if row < len(FIELDS)},
+        {row: value for row, value in found.items() if row >= len(FIELDS)},
         heard,
     )
+
+
+def _scene(coder: Coder, values: Mapping[int, int]) -> dict[int, int]:
+    """Values by the number of their row."""
+    count = coder.uniform(MAX_FIELDS + 1, max(values, default=-1) + 1)
+    found = {}
+    for row in range(count):
+        if coder.symbol(_KNOWN, row in values):
+            found[row] = unzigzag(number(coder, _SIZE, zigzag(values.get(row, 0))))
+    return found
+
+
+def _heard(coder: Coder, heard: Mapping[int, int]) -> dict[int, int]:
+    """Block numbers modulo HEARD by origin."""
+    found = {}
+    listed = sorted(heard) or [0] * MAX_HEARD
+    for origin in listed[: coder.uniform(MAX_HEARD + 1, len(heard))]:
+        origin = coder.uniform(ORIGINS, origin)
+        found[origin] = coder.uniform(HEARD, heard.get(origin, 0) % HEARD)
+    return found
 
 
 def form_of(data: bytes) -> Form:
@@ -115,19 +126,3 @@ def form_of(data: bytes) -> Form:
         return Form(StackReader(data).uniform(FORMS))
     except ValueError as error:
         raise DecodeError("picture: unknown form") from error
-
-
-def _write(writer: StackWriter, value: int) -> None:
-    folded = zigzag(value)
-    bits = folded.bit_length()
-    if bits >= 32:
-        raise ValueError(f"{value} is too large for a scene")
-    writer.put(_SIZE, bits)
-    if bits > 1:
-        writer.uniform(folded - (1 << bits - 1), 1 << bits - 1)
-
-
-def _read(reader: StackReader) -> int:
-    bits = reader.take(_SIZE)
-    folded = bits if bits < 2 else (1 << bits - 1) + reader.uniform(1 << bits - 1)
-    return unzigzag(folded)
