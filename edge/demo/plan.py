@@ -80,6 +80,9 @@ def _sections(folder: Path, actor: Actor, start: str, sockets: Sockets) -> Itera
     lat, lon = PLACE
     yield "incident", {"name": "三断演示", "lat": lat, "lon": lon, "start": start, "central": [CENTRAL.node]}
     yield "keys", {"file": str(file_of(folder / "keys", actor.node))}
+    for other in ACTORS:
+        if actor is not RELAY and other not in (actor, RELAY):
+            yield f"nodes.{other.name}", {"node": other.node, "name": other.title.split(" / ")[0]}
     yield "log", {"file": f"{actor.name}.log"}
     if actor is not RELAY:
         yield "sticks", {"watch": [str(mounts(folder, actor))]}
