@@ -67,6 +67,9 @@ class Log(Protocol):
     def commit(self, blocks: Sequence[Incoming]) -> Sequence[Verdict]:
         """Store blocks from outside; what it returns as NEW, DUPLICATE, SEALED or UNREADABLE is durable."""
 
+    def weight(self, source: Source) -> int:
+        """Bytes of a source that are held."""
+
     def pending(self, lane: Lane) -> Pending:
         """What waits to be sealed in a lane."""
 

@@ -54,6 +54,10 @@ class FaultyLog:
             raise StoreFull("simulated disk is full")
         return self._write(lambda: self.log.commit(blocks))
 
+    def weight(self, source: Source) -> int:
+        """As the log behind."""
+        return self.log.weight(source)
+
     def pending(self, lane: Lane) -> Pending:
         """As the log behind."""
         return self.log.pending(lane)

@@ -64,6 +64,10 @@ class MemoryDisk:
         """Store blocks from outside."""
         return [self._commit(block) for block in blocks]
 
+    def weight(self, source: Source) -> int:
+        """Bytes held."""
+        return sum(len(self._blocks[BlockId(*source, number)]) for number in self.held(source).numbers())
+
     def pending(self, lane: Lane) -> Pending:
         """What waits."""
         waiting = self._waiting[lane]

@@ -108,6 +108,11 @@ class StoreLog:
         age: int = max(0, now.mono_ms - (at_ms if boot == now.boot else 0) + age_ms)
         return age / 1000
 
+    def weight(self, source: Source) -> int:
+        """Bytes of a source that are still here."""
+        where = "origin = ? AND incarnation = ? AND lane = ? AND held"
+        return int(self._rows(f"SELECT coalesce(sum(size), 0) FROM block WHERE {where}", source)[0][0])
+
     def pending(self, lane: Lane) -> Pending:
         """What waits to be sealed; ages of rows from an earlier boot without a wall clock count from this boot's start."""
         rows = self._store.waiting[lane]

@@ -1,7 +1,8 @@
 """The exchange between nodes: replication over any bearers, sans-IO."""
 
 from sync.exchange.exchange import Exchange
+from sync.exchange.forecast import Promise, State
 from sync.exchange.policy import Policy
 from sync.exchange.sending import Outgoing
 
-__all__ = ["Exchange", "Outgoing", "Policy"]
+__all__ = ["Exchange", "Outgoing", "Policy", "Promise", "State"]

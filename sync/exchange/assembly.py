@@ -32,8 +32,8 @@ class _Unfinished:
     repairs: dict[int, bytes] = field(default_factory=dict)
 
     @property
-    def bytes(self) -> int:
-        """What it is reckoned as."""
+    def reckoned(self) -> int:
+        """Its bytes in memory."""
         return len(self.data) + EXTRA + self.size * len(self.repairs)
 
     def take(self, symbol: Symbol) -> None:
@@ -78,13 +78,13 @@ class Assembly:
             found = self._begin(piece, line, now)
         if len(found.data) != piece.total:
             raise DecodeError("pieces of one block disagree about its length")
-        before = found.bytes
+        before = found.reckoned
         if isinstance(piece, Symbol):
             found.take(piece)
         else:
             found.data[piece.at : piece.at + len(piece.data)] = piece.data
             found.got.add(piece.at, piece.at + len(piece.data) - 1)
-        self.bytes += found.bytes - before
+        self.bytes += found.reckoned - before
         found.at, found.line, found.asks, found.again = now, line, 0, NEVER
         block = found.whole()
         if block is None:
@@ -96,7 +96,7 @@ class Assembly:
         """It is complete, or no longer wanted."""
         found = self._blocks.pop(block_id, None)
         if found is not None:
-            self.bytes -= found.bytes
+            self.bytes -= found.reckoned
 
     def stalled(self, line: str, before: float, now: float) -> Iterator[tuple[BlockId, Ranges, int]]:
         """Unfinished blocks of a line that got nothing since `before` and were not told of since, or in vain; with the number
@@ -105,14 +105,18 @@ class Assembly:
             if found.line == line and (found.told < found.at <= before or found.again <= now):
                 yield block_id, found.got, len(found.repairs)
 
-    def told(self, block_id: BlockId, now: float, wait: Callable[[int], float] = lambda asks: NEVER) -> float:
-        """The sender was told what is here; when to tell it again, `wait` seconds after so many times."""
+    def told(self, block_id: BlockId, now: float, wait: Callable[[int], float] | None = None) -> float:
+        """The sender was told what is here; when to tell it again: after `wait` seconds for so many times, None for never."""
         found = self._blocks.get(block_id)
         if found is None:
             return NEVER
-        found.told, found.again = found.at, now + wait(found.asks) if found.asks < ASKS else NEVER
+        found.told, found.again = found.at, now + wait(found.asks) if wait and found.asks < ASKS else NEVER
         found.asks += 1
         return found.again
+
+    def total(self, block_id: BlockId) -> int:
+        """Bytes of an unfinished block, 0 for any other."""
+        return len(self._blocks[block_id].data) if block_id in self._blocks else 0
 
     def lacks(self, block_id: BlockId) -> int:
         """Bytes of an unfinished block that are not here, its repair symbols counted as here; 0 for any other."""

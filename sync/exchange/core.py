@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from sync.exchange.assembly import Assembly
+from sync.exchange.contacts import Contacts
 from sync.exchange.havelist import bounded
 from sync.exchange.ledger import NEVER, Expiries, Lease, Target
 from sync.exchange.lines import Line
@@ -53,6 +54,10 @@ class Core:
         self.stale = True
         self.looked_at = -NEVER
         self.waiting_at: dict[Lane, float] = dict.fromkeys(Lane, NEVER)
+        self.moved: set[Source] = set()  # of our own vector, since receipts were signed
+        self.sizes: dict[Lane, float] = {}  # mean bytes of a block sent
+        self.lags: dict[int, float] = {}  # by node: seconds until its word for a block of ours is here
+        self.contacts = Contacts()
         self._held: dict[Source, Ranges] = {}
         self._ages: OrderedDict[BlockId, tuple[float, float, str]] = OrderedDict()
 
@@ -86,6 +91,8 @@ class Core:
         have = self.log.have().get(source)
         held = self.log.held(source)
         changed = have is not None and self.teller.mine.put(source, bounded(have))
+        if changed:
+            self.moved.add(source)
         if changed or self._held.get(source) != held:
             self._held[source] = held.copy()
             for target in self.targets():
@@ -96,6 +103,7 @@ class Core:
         have = self.log.have().get(block_id.source)
         if have is not None:
             self.teller.mine.put(block_id.source, bounded(have))
+            self.moved.add(block_id.source)
         self._held.setdefault(block_id.source, Ranges()).add(block_id.number)
 
     def age_s(self, block_id: BlockId, now: float) -> float:
@@ -185,6 +193,17 @@ class Core:
                 self.expiries.add(target, block_id, lease)
             else:
                 target.lapse(block_id)
+                if lease.size and (line := self.lines.get(lease.line)) is not None:
+                    line.missed()
+
+    def sized(self, lane: Lane, size: int) -> None:
+        """A block of a lane was sent."""
+        self.sizes[lane] = size if lane not in self.sizes else self.sizes[lane] + (size - self.sizes[lane]) / 8
+
+    def lagged(self, node: int, lag_s: float) -> None:
+        """A node's word for a block came so long after it was sealed."""
+        if node in self.lags or len(self.lags) < NEIGHBOURS:
+            self.lags[node] = lag_s if node not in self.lags else self.lags[node] + (lag_s - self.lags[node]) / 4
 
     def awaits(self, target: Target, block_id: BlockId, lease: Lease, now: float) -> bool:
         """Whether a lease that is over goes on because its target gave no sign of life since: only a block's origin tries

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
 
 from radios.bearer import Arrival, Budget, Limits
-from sync.exchange.core import Core
+from sync.exchange.core import URGENT, Core
+from sync.exchange.ends import Ends
+from sync.exchange.forecast import Forecast, Promise, State
 from sync.exchange.hearing import Hearing
 from sync.exchange.ledger import NEVER
 from sync.exchange.lines import Debt, Line
 from sync.exchange.policy import Policy
+from sync.exchange.relay import Guard
 from sync.exchange.sending import Outgoing, Sender
+from sync.ids import BlockId, Lane
 from sync.log import Log
 from sync.seal.keyring import Keyring
+
+SHORT: Final = 100  # bytes of the message that the status' forecast is for
 
 
 class Exchange:
@@ -22,11 +28,16 @@ class Exchange:
 
     def __init__(self, log: Log, sealer: Keyring, policy: Policy, chance: random.Random) -> None:
         self._core = Core(log, sealer, policy, chance)
-        self._hearing, self._sender = Hearing(self._core), Sender(self._core)
+        guard = Guard(self._core)
+        ends = Ends(self._core, guard)
+        self._hearing, self._sender = Hearing(self._core, guard, ends), Sender(self._core, ends)
+        self._forecast = Forecast(self._core)
+        guard.sweep()
 
     def attach(self, bearer: str, limits: Limits, now: float) -> None:
         """A bearer is up."""
         core = self._core
+        core.contacts.up(bearer, now)
         line = core.lines[bearer] = Line(bearer, limits, core.policy, now)
         core.look(now)
         core.review_all(line.anyone)
@@ -36,7 +47,9 @@ class Exchange:
     def detach(self, bearer: str, now: float) -> None:
         """It is down: what was on its way by it may go by another at once."""
         core = self._core
-        if core.lines.pop(bearer, None) is not None:
+        line = core.lines.pop(bearer, None)
+        if line is not None:
+            core.contacts.down(bearer, set(line.heard), now)
             for target in core.targets():
                 target.void(bearer)
 
@@ -60,5 +73,35 @@ class Exchange:
         return NEVER if line is None else self._sender.next_at(line, now)
 
     def status(self, now: float) -> Mapping[str, Any]:
-        """Plain values for the status file."""
-        return {"refused": dict(self._core.refused)}
+        """Plain values for the status file: lanes by bearer, forecasts for a short message, lines, refusals by reason, conflicts."""
+        core = self._core
+        nodes = sorted(core.policy.central - {core.log.origin})
+        return {
+            "lanes": self._forecast.rows(now),
+            "forecast": [
+                {"node": each.node, "in_s": each.in_s, "p": each.p, "by": each.by, "lane": lane.name.lower()}
+                for lane in URGENT
+                for each in self._forecast.promises(SHORT, lane, nodes, now)
+            ],
+            "lines": [
+                {
+                    "name": line.name,
+                    "heard": sorted(line.nodes(now)),
+                    "sick": line.sick(now),
+                    "sent": line.sent_bytes,
+                    "acked": line.acked_bytes,
+                }
+                for line in core.lines.values()
+            ],
+            "refused": dict(core.refused),
+            "conflicts": [str(each) for each in core.conflicts],
+            "unfinished": len(core.assembly),
+        }
+
+    def promises(self, size: int, lane: Lane, nodes: Iterable[int], now: float) -> list[Promise]:
+        """When, and with what probability, a message of `size` bytes written now would reach each node."""
+        return list(self._forecast.promises(size, lane, nodes, now))
+
+    def states(self, block_id: BlockId, nodes: Iterable[int]) -> dict[int, State]:
+        """How far a block got with each addressee."""
+        return self._forecast.states(block_id, nodes)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from hardware.errors import DecodeError, SealError
 from radios.bearer import Arrival
 from sync import carried, repair
 from sync.exchange.core import Core, Neighbour
+from sync.exchange.ends import Ends
 from sync.exchange.frame import PART, Delta, Digest, Got, Listing, Need, Partial, Piece, Symbol, Whole, read_parts
 from sync.exchange.havelist import differing
 from sync.exchange.ledger import Lease, Target
@@ -18,27 +18,21 @@ from sync.exchange.mending import lacked, mends, size_on
 from sync.exchange.peers import Heard
 from sync.exchange.relay import Guard
 from sync.exchange.telling import WORN, statement
-from sync.ids import BlockId, Lane, Source
+from sync.ids import BlockId, Lane
 from sync.intake import opened
 from sync.log import Incoming, Verdict
-from sync.ranges import Ranges
 
 HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
 REASONS: Final = 64  # different reasons counted
 CONFLICTS: Final = 256
-SEEN: Final = 256  # signed end lists remembered, so that a copy costs nothing
-KEPT: Final = 64  # signed end lists kept for whom we meet later
 LISTS: Final = (Digest, Delta, Listing)
 
 
 class Hearing:
     """Takes frames in."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
-        self.guard = Guard(core)
-        self._seen: OrderedDict[bytes, None] = OrderedDict()
-        self.kept: OrderedDict[bytes, frozenset[Source]] = OrderedDict()  # frames, and what each speaks of
+    def __init__(self, core: Core, guard: Guard, ends: Ends) -> None:
+        self.core, self.guard, self.ends = core, guard, ends
 
     def received(self, line: Line, arrival: Arrival) -> int:
         """Take a frame in; how many blocks it brought that were not here. StoreError when they could not be stored."""
@@ -62,14 +56,17 @@ class Hearing:
             return self._commit(line, [opened(self.core.ring, data, None, line.name)], arrival.at)
         inner, late = self._checked(data)
         if inner and inner[0] in (carried.BLOCKS, carried.ENDS):
-            return self._carried(line, inner, late, arrival)
+            if self.ends.take(line, inner, late, arrival.at):
+                return 0
+            found = carried.read_frame(self.core.ring, inner, late).blocks
+            return self._blocks(line, [Whole(each.id, 0, each.block) for each in found], arrival)
         parts = read_parts(inner)
         blocks = []
         for part in parts:
             if isinstance(part, Whole):
                 blocks.append(part)
             elif isinstance(part, Piece | Symbol):
-                whole = self._piece(line, part, arrival.at)
+                whole = self._piece(line, part, arrival)
                 blocks += [whole] if whole else []
             elif not late:
                 self._told(line, part, arrival)
@@ -84,14 +81,15 @@ class Hearing:
 
     # blocks
 
-    def _piece(self, line: Line, piece: Piece | Symbol, now: float) -> Whole | None:
-        core = self.core
+    def _piece(self, line: Line, piece: Piece | Symbol, arrival: Arrival) -> Whole | None:
+        core, now = self.core, arrival.at
         held = core.log.have().get(piece.id.source)
         if held is not None and piece.id.number in held:
             core.assembly.drop(piece.id)
             self._again(line, now)
             return None
         self.guard.admit(piece.id, piece.total)
+        self.guard.take(line.name, arrival.peer, len(piece.data), now)
         done = core.assembly.add(piece, line.name, now)
         for debt in line.debts.values() if line.limits.two_way else ():
             debt.partials_at = now + 2 * line.frame_s + line.ack_s(now) * core.chance.uniform(1.0, 1.5)
@@ -106,7 +104,8 @@ class Hearing:
                 self._hush(line, each.id, arrival.at)
                 continue
             try:
-                self.guard.admit(each.id, len(each.block), arrival.peer)
+                self.guard.admit(each.id, len(each.block))
+                self.guard.take(line.name, arrival.peer, len(each.block), arrival.at)
                 incoming.append(opened(core.ring, each.block, each.id, line.name, each.age_s))
             except (DecodeError, SealError) as error:
                 self.refuse(str(error))
@@ -206,7 +205,7 @@ class Hearing:
         if line.hear(neighbour.node, arrival.peer, now):
             debt = line.debt(neighbour.node)
             debt.due = min(debt.due, now + line.ack_s(now) * self.core.chance.uniform(0.2, 1.0))
-            line.statements.extend(each for each in self.kept if each not in line.statements)
+            self.ends.greet(line)
 
     def _listed(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
         core, peer, debt = self.core, neighbour.peer, line.debt(neighbour.node)
@@ -237,8 +236,8 @@ class Hearing:
         sources, peer.fresh, peer.changed = (None if peer.fresh else peer.changed), False, set()
         for block_id, lease in core.review_all(neighbour.target, sources):
             sender = core.lines.get(lease.line)
-            if sender is not None and lease.size and neighbour.target.tries.get(block_id) == 1:
-                sender.acked(now - lease.at, lease.size)
+            if sender is not None and lease.size:
+                sender.acked(now - lease.at, lease.size, neighbour.target.tries.get(block_id) == 1)
             neighbour.target.forget(block_id)
         for block_id in list(neighbour.target.woken()) if neighbour.target.dormant else ():
             neighbour.target.lapse(block_id)
@@ -254,17 +253,7 @@ class Hearing:
             return
         proven = {source: peer.vector.sets[source] for source in peer.unproven if source in peer.vector.sets}
         peer.unproven = set()
-        self._merge(peer.node, proven)
-
-    def _merge(self, node: int, ends: Mapping[Source, Ranges]) -> None:
-        core = self.core
-        if not ends or not (node in core.policy.central or node in core.policy.members or not core.policy.members):
-            return
-        core.log.merge_end(node, ends)
-        if node in core.policy.central:
-            for line in core.lines.values():
-                core.review_all(line.anyone, ends)
-            self.guard.ended(ends)
+        self.ends.merge(peer.node, proven, now)
 
     def _asked(self, line: Line, need: Need, arrival: Arrival) -> None:
         """Somebody lacks our list: it differs from the asker's guess in some buckets."""
@@ -304,36 +293,4 @@ class Hearing:
                 lease.until = 0.0
             else:
                 target.lapse(part.id)
-
-    # end lists that others carry
-
-    def _carried(self, line: Line, inner: bytes, late: bool, arrival: Arrival) -> int:
-        """A frame as on carried media: whole blocks, or an end list that its node signed."""
-        if inner in self._seen:
-            return 0
-        found = carried.read_frame(self.core.ring, inner, late)
-        if found.ends is None:
-            return self._blocks(line, [Whole(each.id, 0, each.block) for each in found.blocks], arrival)
-        node, ends = found.ends
-        self._seen[inner] = None
-        while len(self._seen) > SEEN:
-            self._seen.popitem(last=False)
-        known = self.core.log.end_of(node)
-        if node != self.core.log.origin and any(
-            numbers.minus(known.get(source, Ranges())) for source, numbers in ends.items()
-        ):
-            self._merge(node, ends)
-            self.keep(inner, ends)
-            for other in self.core.lines.values():
-                if other is not line or not line.limits.broadcast:
-                    other.statements.append(inner)
-        return 0
-
-    def keep(self, inner: bytes, ends: Mapping[Source, Ranges]) -> None:
-        """Keep a signed end list for whom we meet later; those it covers go."""
-        speaks = frozenset(ends)
-        for old in [old for old, sources in self.kept.items() if sources <= speaks]:
-            del self.kept[old]
-        self.kept[inner] = speaks
-        while len(self.kept) > KEPT:
-            self.kept.popitem(last=False)
+            target.tries[part.id] = 0  # an answer: no reason for more patience

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from radios.bearer import Budget, Limits
+from sync.exchange.contacts import Hour
 from sync.exchange.havelist import Scope, Vector
 from sync.exchange.ledger import NEVER, Target
 from sync.exchange.policy import Policy
@@ -19,6 +20,7 @@ SILENT: Final = 2.5  # signs of life that may be missed before a node counts as 
 SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a flash
 ACK_BYTES: Final = 60.0
 ACK_SHARE: Final = 0.15  # of a line's bytes that acknowledgements may take
+LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
 WINDOW: Final = 4 << 20  # bytes under way on one line to one target
 
@@ -80,7 +82,9 @@ class Debt:
     @property
     def at(self) -> float:
         """When the first of it is due."""
-        return min(self.due, self.gots_at, self.partials_at, min((each.at for each in self.needs.values()), default=NEVER))
+        return min(
+            self.due, self.gots_at, self.partials_at, min((each.at for each in self.needs.values()), default=NEVER)
+        )
 
 
 class Line:
@@ -104,6 +108,8 @@ class Line:
         self.hush_until = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
+        self.success = 0.9  # of a frame, by what was acknowledged
+        self.hour = Hour()
         self.loss = 0.0  # of symbols, as those who lacked some told
         self.budget: Budget | None = None
         self.sent_bytes = self.acked_bytes = self.frames = self.unproven = 0
@@ -168,15 +174,22 @@ class Line:
         """Bytes that may be under way to one target."""
         return min(WINDOW, max(8 * self.limits.mtu, int(self.limits.rate * (self.rto(now, 0) + 2.0))))
 
-    def acked(self, lease_s: float, size: int) -> None:
-        """A block was acknowledged so long after it was sent for the first time."""
+    def acked(self, lease_s: float, size: int, first: bool) -> None:
+        """A block was acknowledged so long after it was sent, for the first time or again."""
         self.acked_bytes += size
         self.unproven, self.unproven_since = 0, NEVER
+        if not first:
+            return
+        self.success += (1.0 - self.success) * LEARN
         if self.lag is None:
             self.lag, self.spread = lease_s, lease_s / 2
         else:
             self.spread += (abs(lease_s - self.lag) - self.spread) / 4
             self.lag += (lease_s - self.lag) / 8
+
+    def missed(self) -> None:
+        """A block was not acknowledged in its time."""
+        self.success -= self.success * LEARN
 
     def sick(self, now: float) -> bool:
         """Up, but nothing sent has been acknowledged for long: not to be relied on."""

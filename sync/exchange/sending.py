@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from radios.bearer import Budget
+from sync import repair
 from sync.exchange import frame
 from sync.exchange.core import URGENT, Core
+from sync.exchange.ends import Ends
 from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import SLOW_S, Debt, Line, Sending
+from sync.exchange.mending import Mender, mends, size_on
 from sync.ids import BlockId, Lane
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
@@ -55,24 +59,24 @@ class Packing:
 class Sender:
     """Fills frames."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, core: Core, ends: Ends) -> None:
+        self.core, self._ends = core, ends
+        self._mender = Mender(core.chance)
 
     def outgoing(self, line: Line, budget: Budget, now: float) -> Outgoing | None:
         """The next frame for a line within its budget, None when there is none now."""
         core, line.budget = self.core, budget
         core.look(now)
         core.lapse(now)
+        self._ends.sign(now)
         room = min(line.limits.mtu, budget.bytes_left) - MAC
         if room < LEAST_ROOM:
             return None
         for to, nodes in self._audiences(line, now):
-            packing = Packing(line, to, [*(core.neighbours[node].target for node in nodes)], room)
-            if not line.limits.broadcast and to == "" and nodes:
-                packing.targets = packing.targets[:1]
+            packing = Packing(line, to, [core.neighbours[node].target for node in nodes], room)
             self._fill(packing, nodes, now)
             if packing.data or packing.bare:
-                return self._sealed(packing)
+                return self._sealed(packing, now)
         return None
 
     def _audiences(self, line: Line, now: float) -> Iterator[tuple[str, list[int]]]:
@@ -85,11 +89,12 @@ class Sender:
             yield line.heard[node].address, [node]
         yield "", []
 
-    def _sealed(self, packing: Packing) -> Outgoing:
+    def _sealed(self, packing: Packing, now: float) -> Outgoing:
         line = packing.line
         data = packing.bare or bytes(packing.data) + self.core.ring.mac(bytes(packing.data))
         line.sent_bytes += len(data)
         line.frames += 1
+        line.hour.add(len(data), now)
         return Outgoing(data, packing.to)
 
     def _fill(self, packing: Packing, nodes: Sequence[int], now: float) -> None:
@@ -214,6 +219,7 @@ class Sender:
             core.refresh(block_id.source)
             return True
         targets = [target for target in packing.targets if target.wants(block_id, line.name, now) or (target.tries.get(block_id) and block_id.lane is Lane.COMMAND)]  # fmt: skip
+        core.sized(block_id.lane, len(block))
         age = core.age_s(block_id, now)
         size = frame.whole_size(len(block), age)
         if size > packing.room:
@@ -333,6 +339,10 @@ class Sender:
         line = packing.line
         if not line.limits.two_way:
             return
+        if line.statements and not packing.data and len(line.statements[0]) <= packing.room:
+            packing.data += line.statements.popleft()
+            packing.room = len(packing.data)  # it stands alone
+            return
         debt = line.debts.setdefault(0 if line.limits.broadcast or not nodes else nodes[0], Debt(hello=False))
         soon = now + (line.ack_s(now) if packing.data else 0.0)
         if debt.partials_at <= soon:
@@ -345,9 +355,6 @@ class Sender:
         if debt.gots_at <= soon or (packing.data and debt.gots):
             self._gots(packing, debt)
         self._needs(packing, debt, now)
-        if line.statements and not packing.data and len(line.statements[0]) <= packing.room:
-            packing.data += line.statements.popleft()
-            packing.room = len(packing.data)
 
     def _own_list(self, packing: Packing, debt: Debt, nodes: Sequence[int], now: float) -> None:
         core, line = self.core, packing.line
@@ -389,8 +396,8 @@ class Sender:
                 debt.partials_at = now
                 return
             packing.data += told
-            wait = partial(line.rto, now) if mends(line) else NO_ANSWER
-            debt.partials_at = min(debt.partials_at, core.assembly.told(block_id, now, wait))
+            again = core.assembly.told(block_id, now, partial(line.rto, now) if mends(line) else None)
+            debt.partials_at = min(debt.partials_at, again)
 
     # when
 

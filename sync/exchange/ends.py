@@ -1,0 +1,117 @@
+"""Signed end lists: a central's receipts, which hold by any way and however late, passed on by whoever learns from them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from typing import Final
+
+from sync import carried
+from sync.exchange.core import Core
+from sync.exchange.havelist import bounded
+from sync.exchange.ledger import NEVER
+from sync.exchange.lines import Line
+from sync.exchange.relay import Guard
+from sync.ids import BlockId, Source
+from sync.ranges import Ranges
+from sync.seal.contract import MAC, SIGNATURE
+
+SEEN: Final = 256  # frames remembered, so that a copy costs nothing
+KEPT: Final = 64  # frames kept for whom we meet later
+EVERY_S: Final = 120.0  # at most one new receipt so often
+AGAIN_S: Final = 3600.0  # every source is receipted again so often
+LEAST_MTU: Final = 120
+_HEAD: Final = 1 + SIGNATURE + 2 + MAC
+
+
+class Ends:
+    """Learns and passes on signed end lists; a central signs its own."""
+
+    def __init__(self, core: Core, guard: Guard) -> None:
+        self._core, self._guard = core, guard
+        self._seen: OrderedDict[bytes, None] = OrderedDict()
+        self._kept: OrderedDict[bytes, frozenset[tuple[int, Source]]] = OrderedDict()  # and what each speaks of
+        self._signed_at = self._all_at = -NEVER
+
+    def merge(self, node: int, ends: Mapping[Source, Ranges], now: float) -> None:
+        """A node has these, by its own word: durable, and what it covers need not be repeated or kept by a relay."""
+        core, policy = self._core, self._core.policy
+        if not ends or not (node in policy.central or node in policy.members or not policy.members):
+            return
+        known = core.log.end_of(node)
+        for source, numbers in ends.items():
+            if source.origin == core.log.origin and numbers.top > known.get(source, Ranges()).top:
+                core.lagged(node, core.age_s(BlockId(*source, numbers.top), now))
+        core.log.merge_end(node, ends)
+        if node in policy.central:
+            for line in core.lines.values():
+                core.review_all(line.anyone, ends)
+            self._guard.ended(ends)
+
+    def take(self, line: Line, inner: bytes, late: bool, now: float) -> bool:
+        """A signed end list came in: learn and pass on what is news; False when it is none but blocks of carried media."""
+        if inner in self._seen:
+            return True
+        found = carried.read_frame(self._core.ring, inner, late)
+        if found.ends is None:
+            return False
+        self._saw(inner)
+        node, ends = found.ends
+        known = self._core.log.end_of(node)
+        news = any(numbers.minus(known.get(source, Ranges())) for source, numbers in ends.items())
+        if news and node != self._core.log.origin:
+            self.merge(node, ends, now)
+            self._keep(node, inner, ends)
+            for other in self._core.lines.values():
+                if other is not line or not line.limits.broadcast:
+                    self._put(other, inner)
+        return True
+
+    def greet(self, line: Line) -> None:
+        """Somebody who was silent is heard: what we know of receipts may be news there."""
+        for inner in self._kept:
+            self._put(line, inner)
+
+    def sign(self, now: float) -> None:
+        """A central's own receipts, for those who do not hear it: what moved since the last, and at times everything."""
+        core = self._core
+        if core.log.origin not in core.policy.central or now < self._signed_at + EVERY_S:
+            return
+        if now >= self._all_at + AGAIN_S:
+            core.moved.update(core.teller.mine.sets)
+            self._all_at = now
+        room = min((line.limits.mtu for line in core.lines.values() if line.limits.mtu >= LEAST_MTU), default=0) - _HEAD
+        if room <= 0 or not core.moved:
+            return
+        self._signed_at = now
+        chosen: dict[Source, Ranges] = {}
+        for source in sorted(core.moved):
+            numbers = bounded(core.teller.mine.sets.get(source, Ranges()))
+            room -= 7 + 8 * numbers.spans
+            if room < 0 and chosen:
+                break
+            chosen[source] = numbers
+            core.moved.discard(source)
+        inner = carried.ends_frame(core.ring, chosen)
+        self._saw(inner)
+        self._keep(core.log.origin, inner, chosen)
+        for line in core.lines.values():
+            self._put(line, inner)
+
+    def _put(self, line: Line, inner: bytes) -> None:
+        if len(inner) + MAC <= line.limits.mtu and line.limits.two_way and inner not in line.statements:
+            line.statements.append(inner)
+
+    def _saw(self, inner: bytes) -> None:
+        self._seen[inner] = None
+        while len(self._seen) > SEEN:
+            self._seen.popitem(last=False)
+
+    def _keep(self, node: int, inner: bytes, ends: Mapping[Source, Ranges]) -> None:
+        """Keep it for whom we meet later; what it covers goes."""
+        speaks = frozenset((node, source) for source in ends)
+        for old in [old for old, of in self._kept.items() if of <= speaks]:
+            del self._kept[old]
+        self._kept[inner] = speaks
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
