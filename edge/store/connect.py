@@ -24,7 +24,7 @@ DatabaseError = sqlite3.DatabaseError
 complete_statement = sqlite3.complete_statement
 
 PAGE: Final = 4096
-SETTINGS: Final = (
+SETTINGS: Final[tuple[str, ...]] = (
     f"PRAGMA page_size={PAGE}",
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",  # NORMAL loses acknowledged rows at a power cut
@@ -65,12 +65,18 @@ def _uri(path: Path, mode: str) -> str:
     return f"file:{quote(str(path.absolute()))}?{mode}"
 
 
-def open_writer(path: Path) -> Connection:
-    """The only writable connection; usable from whichever single thread owns it at a time. Raises StoreError."""
+def open_writer(path: Path, quota: int | None = None) -> Connection:
+    """The only writable connection; usable from whichever single thread owns it at a time. Raises StoreError.
+
+    quota: bytes that the file and its write-ahead log may fill together; beyond them the disk counts as full.
+    """
     try:
         conn = sqlite3.connect(_uri(path, "mode=rwc"), uri=True, isolation_level=None, check_same_thread=False)
         log = wal_bytes(shutil.disk_usage(path.parent).total)
-        for setting in (*SETTINGS, f"PRAGMA journal_size_limit={log}", f"PRAGMA wal_autocheckpoint={log // 2 // PAGE}"):
+        sizes = [f"journal_size_limit={log}", f"wal_autocheckpoint={log // 2 // PAGE}"]
+        if quota is not None:
+            sizes.append(f"max_page_count={max(1, (quota - log) // PAGE)}")
+        for setting in (*SETTINGS, *(f"PRAGMA {size}" for size in sizes)):
             conn.execute(setting).fetchall()
     except sqlite3.Error as error:
         raise trouble(error, path) or StoreError(f"{path}: {error}") from error

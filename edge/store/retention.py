@@ -45,8 +45,8 @@ _SURVIVORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """central: whose end lists count as delivered (any other node's, when empty); quota: bytes that the store may fill,
-    None for all of its disk; share, most: room is short below this share of either, but never with `most` bytes left."""
+    """central: whose end lists count as delivered (any other node's, when empty); quota: bytes that the store may fill (32 MB
+    and more), None for all of its disk; share, most: room is short below this share of either, but never with `most` bytes left."""
 
     central: frozenset[int] = frozenset()
     quota: int | None = None
@@ -74,7 +74,7 @@ class _Block:
 
 
 class Retention:
-    """Relief for a writer. `why` is "" or what is being given up; `given`: rows and bytes given up since the opening.
+    """Relief for a writer. `why` is "" or what was given up last, until there is ample room; `given`: rows and bytes given up since the opening.
 
     grown: told after a commit how many rows more or fewer wait in a lane; forgot: which blocks' bytes are gone.
     """
@@ -97,10 +97,11 @@ class Retention:
         """Whether room must be made now: begun when it is low or the disk is full, gone on with until there is enough."""
         free, total = room(conn, self._path, self._keep.quota)
         low = self._keep.low(total)
+        if self.why and free >= 3 * low:
+            log.warning("%s: room again", self._path)
+            self.why = ""
         if free >= (low if self._step is None and not full else 2 * low):
-            if self.why:
-                log.warning("%s: room again", self._path)
-            self._step, self.why = None, ""
+            self._step = None
             return False
         self._step = self._step or 0
         return True

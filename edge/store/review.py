@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 from edge.store import blocks
@@ -138,3 +140,18 @@ def _adopt(tx: Tx, row: int, opened: Opened) -> None:
         tx.conn.execute("INSERT INTO unpacking VALUES (?, ?)", (row, opened.body))
     elif not fresh:
         blocks.prove(tx, opened.id, opened.level)
+
+
+def last_numbers(path: Path, nodes: Iterable[int]) -> dict[int, dict[tuple[int, Lane], int]]:
+    """The last block that is here of each source of some nodes; {} where there is no store. Beside a running agent."""
+    if not path.exists():
+        return {}
+    with closing(open_reader(path)) as conn:
+        rows = fetch(
+            conn, path, "SELECT origin, incarnation, lane, max(number) FROM block GROUP BY origin, incarnation, lane"
+        )
+    last: dict[int, dict[tuple[int, Lane], int]] = {node: {} for node in nodes}
+    for origin, incarnation, lane, number in rows:
+        if origin in last:
+            last[origin][incarnation, Lane(lane)] = number
+    return last

@@ -25,7 +25,7 @@ def room(conn: Connection, path: Path, quota: int | None) -> tuple[int, int]:
     wal = path.with_name(path.name + "-wal")
     log = wal.stat().st_size if wal.exists() else 0
     total = disk.total if quota is None else min(quota, disk.total)
-    growth = max(0, wal_bytes(total) - log)
+    growth = max(0, wal_bytes(disk.total) - log)
     free = disk.free if quota is None else min(disk.free, quota - pages * size - log)
     return free - growth + free_pages * size, total
 

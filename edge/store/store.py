@@ -75,7 +75,7 @@ class Store:
         held = Ballast(path.with_name(path.name + ".ballast"), ballast)
 
         def attempt() -> Store:
-            writer = Writer(path, held, threaded=threaded)
+            writer = Writer(path, held, quota=keep.quota, threaded=threaded)
             try:
                 migrate(writer.db, path)
                 marker = life.Marker(path.with_name(path.name + ".life"))

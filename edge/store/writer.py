@@ -31,7 +31,6 @@ GROUP_S: Final = 0.05  # a group is committed at most this long after its first 
 GROUP_ROWS: Final = 100
 RING_ROWS: Final = 50_000
 WAL_ALARM: Final = 64 << 20
-ROOM_EVERY: Final = 32  # commits between looks at the room on the disk
 ALL_SLICES: Final = 10_000
 TRIES: Final = 3  # of an impatient job on a full disk
 RETRY_S: Final = (0.25, 0.5, 1.0, 2.0, 5.0)
@@ -84,9 +83,16 @@ class Writer:
     """Takes jobs from any thread. `health` and `why` tell the state of the storage."""
 
     def __init__(
-        self, path: Path, ballast: Ballast | None = None, *, ring_rows: int = RING_ROWS, threaded: bool = True
+        self,
+        path: Path,
+        ballast: Ballast | None = None,
+        *,
+        quota: int | None = None,
+        ring_rows: int = RING_ROWS,
+        threaded: bool = True,
     ) -> None:
-        """threaded: False writes on the thread that submits, each job a transaction, for one-threaded simulations."""
+        """quota: of `open_writer`. threaded: False writes on the thread that submits, each job a transaction, for
+        one-threaded simulations."""
         self.path = path
         self.health, self.why = Health.UP, ""
         self.failure: StoreError | None = None  # why nothing can be written now
@@ -96,7 +102,8 @@ class Writer:
         self.committed: Callable[[int], None] = lambda count: None  # told how many commits the file has had
         self._ballast = ballast
         self._ring_rows = ring_rows
-        self._conn = open_writer(path)
+        self._quota = quota
+        self._conn = open_writer(path, quota)
         self.db = Database(self._conn)  # for schema work before start(); afterwards the thread's alone
         self._urgent: deque[_Job] = deque()
         self._jobs: deque[_Job] = deque()
@@ -186,9 +193,11 @@ class Writer:
         self._abandon()
 
     def _collect(self) -> list[_Job]:
-        """Wait for the next group; empty when closing and nothing is left."""
+        """Wait for the next group; empty when closing and nothing is left. In trouble, an idle store is tried all the same."""
         with self._wake:
-            self._wake.wait_for(lambda: self._urgent or self._jobs or self._closing)
+            patience = RETRY_S[-1] if self.failure is not None else None
+            if not self._wake.wait_for(lambda: self._urgent or self._jobs or self._closing, patience):
+                return [_Job(lambda tx: None, urgent=False, patient=False, rows=0)]
             if self._thread is not None:
                 self._wake.wait_for(lambda: self._urgent or self._closing or self._rows >= GROUP_ROWS, GROUP_S)
             group = list(self._urgent)
@@ -204,8 +213,7 @@ class Writer:
         """Bring a group to its end: committed, failed by its own fault, or put back while the storage is in trouble."""
         try:
             self._transaction(group)
-            if self.commits % ROOM_EVERY == 0:
-                self._make_room(4)
+            self._make_room(4)
         except StoreError as error:
             self._suspend(error, group)
         else:
@@ -286,7 +294,7 @@ class Writer:
         """Open the file anew and settle the doubt: a failed COMMIT may still have reached the file. Raises StoreError."""
         try:
             self._conn.close()
-            self._conn = open_writer(self.path)
+            self._conn = open_writer(self.path, self._quota)
             landed = self._conn.execute("SELECT value FROM meta WHERE name = 'commits'").fetchone()[0]
             if self._doubt is not None and landed == self._doubt.token:
                 self._conn.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()  # what a failed sync left undone
