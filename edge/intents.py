@@ -36,6 +36,7 @@ CALLS: Final = 32  # calls served at once; further ones are closed
 CALL_S: Final = 5.0  # a whole call, and how long a commit may take before the caller is told that it waits
 UNIX_PATH: Final = 100  # bytes; some systems allow 103
 TEXT: Final = 500  # characters
+VALID_S: Final = 4 * 3600  # how long a command may be acted on where nobody says otherwise
 HEAD: Final = struct.Struct(">I")
 NOT_COMMAND, NOT_STORED = "not command", "not stored yet"
 
@@ -242,12 +243,13 @@ class Intents:
 
     def _write(self, intent: Intent) -> Future[Event]:
         """Into the store; it is kept waiting there while the disk takes nothing."""
+        kind = BY_NAME[intent.act]
         return self._store.write_event(
-            BY_NAME[intent.act].number,
+            kind.number,
             intent.actor,
             intent.body,
             to=intent.to,
-            valid_s=intent.valid_s,
+            valid_s=intent.valid_s or (VALID_S if kind.command else None),
             level=Level.COMMAND if self._commands else Level.ORIGIN,
         )
 

@@ -302,7 +302,9 @@ class CommandScreen(App[None]):
             self._receipt(row, state)
 
     def _receipt(self, row: EventRow, state: int) -> None:
-        if row.to_us:
+        if row.standing in lines.STANDINGS:
+            self._say(lines.STANDINGS[row.standing], State.WARN)
+        elif row.to_us:
             self._act("receipt", of=list(row.id), state=state)
         else:
             self._say("not for us")

@@ -56,7 +56,10 @@ def event_card(row: EventRow, words: Words, symbols: Symbols) -> Card:
     return Card(
         words.of(row.title),
         rows,
-        [*(acts if row.to_us and row.level >= Level.MEMBER else ()), ("Esc", words("close"), "")],
+        [
+            *(acts if row.to_us and row.level >= Level.MEMBER and row.standing not in lines.STANDINGS else ()),
+            ("Esc", words("close"), ""),
+        ],
     )
 
 

@@ -16,6 +16,7 @@ from edge.store.reader import EventLine, Reader, Snapshot
 from hardware.clock import Clock, ClockQuality, Stamp, SystemClock
 from hardware.driver import Health
 from hardware.errors import DecodeError, LinkDown, StoreError
+from sync.trust.standing import Standing
 from tui import rows
 from tui.scene import FlowRow, Forecast, LinkRow, Scene
 from tui.telling import tell
@@ -29,10 +30,11 @@ FOLDED: Final = 500  # newest alarms and acknowledgements, and newest receipts, 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was read of the store in one go; at: monotonic seconds."""
+    """What was read of the store in one go; aside: events not to be drawn; at: monotonic seconds."""
 
     snapshot: Snapshot
     standing: tuple[Alarm, ...]
+    aside: int
     episodes: Mapping[bytes, Said]
     receipts: tuple[EventLine, ...]
     at: float
@@ -103,8 +105,9 @@ class StoreFeed:
             marks = ", ".join("?" * len(ALARM_KINDS))
             folded = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.id DESC LIMIT {FOLDED}", ALARM_KINDS)
             receipts = reader.events(f"WHERE e.kind = ? ORDER BY e.id DESC LIMIT {FOLDED}", (RECEIPT,))
+            aside = sum(rows.stands(line) is Standing.ASIDE for line in snapshot.events)
             episodes = {episode_of(line.event): tell(line.event) for line in folded if line.event.kind != ACK}
-            self._facts = Facts(snapshot, tuple(alarms(folded)), episodes, tuple(receipts), at)
+            self._facts = Facts(snapshot, tuple(alarms(folded)), aside, episodes, tuple(receipts), at)
         status, age_s = reader.status()
         if status and age_s is not None and _readable(status):
             self._word = Word(status, self._clock.mono() - age_s)
@@ -162,7 +165,7 @@ class StoreFeed:
             alarms=rows.alarm_rows(facts.standing, late),
             forecasts=() if silent else tuple(_forecasts(status, dict(scene.nodes))),
             commands=bool(status.get("commands")) and not silent,
-            quarantined=snapshot.counts["quarantine"],
+            quarantined=snapshot.counts["quarantine"] + facts.aside,
         )
 
     def act(self, act: str, **fields: Any) -> str:

@@ -10,6 +10,7 @@ from hardware.clock import ClockQuality
 from hardware.driver import Health
 from hardware.kinds import Quality
 from sync.ids import Level
+from sync.trust.standing import Standing
 from tui.scene import AlarmRow, EventRow, FlowRow, Forecast, LinkRow, PersonRow, Reach, Reading, Scene
 from tui.symbols import State
 from tui.widgets.live_table import Cell, Head, Line
@@ -37,6 +38,7 @@ LEVELS: Final = {
     Level.ORIGIN: (State.INFO, ""),
     Level.COMMAND: (State.INFO, ""),
 }
+STANDINGS: Final = {Standing.UNPROVEN: "unproven", Standing.EXPIRED: "expired"}
 STAGES: Final = {
     Stage.QUEUED: (State.WARN, "queued"),
     Stage.SENT: (State.INFO, "radiated"),
@@ -197,13 +199,14 @@ def events(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
 def _event(row: EventRow, words: Words, symbols: Symbols) -> Line:
     state, level = LEVELS[row.level]
     state = State.BAD if row.urgent else state
-    mark = f"[{words(level)}] " if level else ""
+    label = STANDINGS.get(row.standing, level)
+    mark = f"[{words(label)}] " if label else ""
     text = words.of(row.text)
     who = "" if text.startswith(row.who) else f"{row.who}: " if text else row.who
     return (
         Cell(words.age(row.age_s)),
         Cell(f"{symbols[state]}{words.of(row.title)}", state),
-        Cell(f"{mark}{who}{text}", State.STALE if row.level is Level.QUARANTINE else State.INFO),
+        Cell(f"{mark}{who}{text}", State.STALE if row.standing in STANDINGS else State.INFO),
         reached(row.reached, words, symbols),
     )
 
@@ -243,7 +246,8 @@ def alarms(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
 def _alarm(row: AlarmRow, words: Words, symbols: Symbols) -> Line:
     state = PRIORITIES[row.priority]
     acked = Cell(f"{symbols[State.OK]}{row.acked}", State.OK) if row.acked else Cell(words("not acked"), state)
-    over = "" if row.active else f"[{words('over')}] "
+    marks = (LEVELS[row.level][1], "" if row.active else "over")
+    over = "".join(f"[{words(mark)}] " for mark in marks if mark)
     return (
         Cell(words.age(row.age_s)),
         Cell(f"{symbols[state]}{alarm_word(row, words)}", state),
@@ -265,7 +269,8 @@ def alarm_bar(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State]
     row = unseen[0]
     state = PRIORITIES[row.priority]
     more = f" +{len(unseen) - 1}" if len(unseen) > 1 else ""
-    text = f"{symbols[state]}{alarm_word(row, words)} {words.of(row.text)} ({words.age(row.age_s)}){more}  [a] {words('acknowledge')}"
+    mark = f"[{words('guest')}] " if row.level is Level.GUEST else ""
+    text = f"{symbols[state]}{alarm_word(row, words)} {mark}{words.of(row.text)} ({words.age(row.age_s)}){more}  [a] {words('acknowledge')}"
     return text, state
 
 
@@ -297,12 +302,13 @@ def local(wall_ms: int) -> datetime:
 def backlog(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State]:
     """What has not arrived, by lane, oldest age first in the eye; `all delivered` only when nothing waits."""
     waiting = [row for row in scene.backlog if row.waiting]
+    aside = f"  {symbols[State.WARN]}{words('quarantine')} {scene.quarantined}" if scene.quarantined else ""
     if not waiting:
-        return f"{words('backlog')} {symbols[State.OK]}{words('all sent')}", State.OK
+        return f"{words('backlog')} {symbols[State.OK]}{words('all sent')}{aside}", State.WARN if aside else State.OK
     urgent = [row.oldest_s for row in waiting if row.lane in {"flash", "command"}]
     state = State.BAD if any(age is None or age > SLOW_S for age in urgent) else State.WARN
     lanes = "  ".join(f"{words(row.lane)} {row.waiting} ({words.age(row.oldest_s)})" for row in waiting)
-    return f"{words('backlog')} {symbols[state]} {lanes}", state
+    return f"{words('backlog')} {symbols[state]} {lanes}{aside}", state
 
 
 def forecast(scene: Scene, to: tuple[int, ...], words: Words) -> str:

@@ -12,6 +12,7 @@ from hardware.kinds import BY_NAME, KINDS, Kind, unknown
 from sync.events import KINDS as EVENTS
 from sync.ids import Lane, Level
 from sync.records import EventId
+from sync.trust.standing import GUEST_ACTOR, Standing, standing
 from tui.scene import AlarmRow, EventRow, LaneRow, PersonRow, Reach, Reading, Where
 from tui.telling import tell
 from tui.words import Said
@@ -73,13 +74,13 @@ def reading(number: int, latest: Latest, late: float) -> Reading:
 
 
 def people(
-    snapshot: Snapshot, known: Mapping[str, tuple[str, str]], station: str, standing: Iterable[Alarm], late: float
+    snapshot: Snapshot, known: Mapping[str, tuple[str, str]], station: str, alarms: Iterable[Alarm], late: float
 ) -> tuple[PersonRow, ...]:
     """Everyone the roster knows, and every other subject that has a pulse or a place. known: id -> name and unit."""
     told = {subject: (text(line.event, "name"), text(line.event, "unit")) for subject, line in snapshot.people.items()}
     names = {**known, **told}
     here = where(snapshot.latest.get(station, {}), late)
-    alarmed = {alarm.subject: alarm for alarm in standing if alarm.active}
+    alarmed = {alarm.subject: alarm for alarm in alarms if alarm.active}
     subjects = {*names, *(subject for subject, latest in snapshot.latest.items() if _alive(latest))} - {station}
     rows = []
     for subject in sorted(subjects):
@@ -143,7 +144,7 @@ class Telling:
     def events(self, lines: Iterable[EventLine], said: Iterable[EventLine], late: float) -> tuple[EventRow, ...]:
         """News in the order of `lines`; said: the receipts that may be about them."""
         told = receipts(said)
-        rows = (self._event(line, told, late) for line in lines)
+        rows = (self._event(line, told, late) for line in lines if stands(line) is not Standing.ASIDE)
         return tuple(row for row in rows if row.kind not in QUIET)
 
     def _event(self, line: EventLine, said: Mapping[EventId, Mapping[int, Stage]], late: float) -> EventRow:
@@ -153,12 +154,13 @@ class Telling:
         name = kind.name if kind else ""
         own = event.id.origin == self.node
         writer = "" if own else self.name(event.id.origin)
-        who = text(event, "guest") if name == "guest.text" else " ".join(part for part in (writer, event.actor) if part)
+        actor = text(event, "guest") if name == "guest.text" else event.actor.removeprefix(GUEST_ACTOR)
+        who = " ".join(part for part in (writer, actor) if part)
         about = self.episodes.get(episode_of(event)) if event.kind == ACK else None
         return EventRow(
             aged(line.age_s, late), title, about or tell(event), who, line.level,
             urgent=name in URGENT and line.level >= Level.MEMBER, id=event.id, kind=name, wall_ms=event.time.wall_ms,
-            to_us=not own and (self.node in event.to or not event.to),
+            to_us=not own and (self.node in event.to or not event.to), standing=stands(line),
             reached=self._reached(line, said) if own and name != "guest.text" else (),
             episode=episode_of(event) if name in ("alarm", "sos") else b"",
         )  # fmt: skip
@@ -173,12 +175,17 @@ class Telling:
         return self.names.get(node, f"#{node}")
 
 
-def alarm_rows(standing: Iterable[Alarm], late: float) -> tuple[AlarmRow, ...]:
+def stands(line: EventLine) -> Standing:
+    """How an event stands here and now."""
+    return standing(line.event, line.level, math.inf if line.age_s is None else line.age_s)
+
+
+def alarm_rows(alarms: Iterable[Alarm], late: float) -> tuple[AlarmRow, ...]:
     """Alarms that stand, worst first."""
     return tuple(
         AlarmRow(
             alarm.episode, alarm.priority, alarm.subject, tell(alarm.line.event),
-            aged(alarm.line.age_s, late), alarm.acked, alarm.active, EVENTS[alarm.line.event.kind].name == "sos",
+            aged(alarm.line.age_s, late), alarm.acked, alarm.active, EVENTS[alarm.line.event.kind].name == "sos", alarm.line.level,
         )
-        for alarm in standing
+        for alarm in alarms
     )  # fmt: skip

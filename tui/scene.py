@@ -13,6 +13,7 @@ from hardware.clock import ClockQuality
 from hardware.driver import Health
 from hardware.kinds import Quality
 from sync.ids import Level
+from sync.trust.standing import Standing
 from tui.words import Said
 
 
@@ -114,8 +115,8 @@ class Reach:
 class EventRow:
     """An event as a line: age, kind's name, text, author, and how far the author is proven.
 
-    id: origin, incarnation, number; to_us: it names this node; reached: by addressee, for what this node wrote itself;
-    episode: of an alarm or SOS, under which it is acknowledged.
+    id: origin, incarnation, number; to_us: it names this node; standing: whether it may be acted on; reached: by addressee,
+    for what this node wrote itself; episode: of an alarm or SOS, under which it is acknowledged.
     """
 
     age_s: float | None
@@ -128,6 +129,7 @@ class EventRow:
     kind: str = ""
     wall_ms: int | None = None
     to_us: bool = False
+    standing: Standing = Standing.SHOWN
     reached: tuple[Reach, ...] = ()
     episode: bytes = b""
 
@@ -144,6 +146,7 @@ class AlarmRow:
     acked: str = ""
     active: bool = True
     sos: bool = False
+    level: Level = Level.ORIGIN
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +162,8 @@ class Forecast:
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """Everything the screen draws. nodes: roster index and name of whom one can write to; commands: orders may be given."""
+    """Everything the screen draws. nodes: roster index and name of whom one can write to; commands: orders may be given;
+    quarantined: blocks and events that were set aside, which are counted here and drawn nowhere."""
 
     station: str = ""
     clock: ClockQuality = ClockQuality.NONE

@@ -7,20 +7,21 @@ from typing import Final
 
 from edge.folds import field
 from hardware.kinds import KINDS as MEASURED
+from sync.codec.phrases import words
 from sync.events import KINDS
 from sync.records import Event, Value
 from tui.words import Said
 
 # kind -> template in Chinese and English; {name} is a body field, and a part in [] is left out when its field is absent.
 TEMPLATES: Final[dict[str, tuple[str, str]]] = {
-    "message": ("{text}[短语{phrase}]", "{text}[phrase {phrase}]"),
-    "order": ("{text}[短语{phrase}][ 地点 {place}]", "{text}[phrase {phrase}][ at {place}]"),
+    "message": ("[{phrase:phrase} ]{text}", "[{phrase:phrase} ]{text}"),
+    "order": ("[{phrase:phrase} ]{text}[ 地点 {place}]", "[{phrase:phrase} ]{text}[ at {place}]"),
     "receipt": ("{state:receipt}[ {text}]", "{state:receipt}[ {text}]"),
     "alarm": ("{state:over}{subject} {rule:kind}[ {value}][ 限 {limit}][ {text}]",
               "{state:over}{subject} {rule:kind}[ {value}][ limit {limit}][ {text}]"),
     "alarm.ack": ("{text}", "{text}"),
     "sos": ("{state:over}{subject}[ {text}]", "{state:over}{subject}[ {text}]"),
-    "evacuate": ("{state:over}{area}[ 路线 {route}][ {text}]", "{state:over}{area}[ by {route}][ {text}]"),
+    "evacuate": ("{state:over}{area}[ 路线 {route}][ {phrase:phrase}][ {text}]", "{state:over}{area}[ by {route}][ {phrase:phrase}][ {text}]"),
     "checkin": ("{subject}[ {unit}][ {state}]", "{subject}[ {unit}][ {state}]"),
     "rollcall": ("[{area} ][限 {due_s} 秒][ {text}]", "[{area} ][within {due_s} s][ {text}]"),
     "rollcall.answer": ("{unit} 平安 {safe}[ 失踪 {missing}]", "{unit} safe {safe}[ missing {missing}]"),
@@ -60,13 +61,23 @@ def tell(event: Event) -> Said:
 
 def _fill(event: Event, template: str, column: int) -> str:
     def said(match: re.Match[str]) -> str:
-        return _word(field(event, match[1]), match[2] or "", column)
+        value = field(event, match[1])
+        return _phrase(event, value, column) if match[2] == "phrase" else _word(value, match[2] or "", column)
 
     def part(match: re.Match[str]) -> str:
         inner = _FIELD.search(match[1])
         return "" if inner is None or not said(inner) else match[1]
 
     return " ".join(_FIELD.sub(said, _OPTIONAL.sub(part, template)).split())
+
+
+def _phrase(event: Event, number: Value, column: int) -> str:
+    """A phrase of the book with its arguments."""
+    if not isinstance(number, int):
+        return ""
+    given = field(event, "arguments")
+    arguments = [each for each in given if isinstance(each, int | str)] if isinstance(given, list) else []
+    return words(number, arguments, "en" if column else "zh")
 
 
 def _word(value: Value, table: str, column: int) -> str:

@@ -69,6 +69,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "member": ("成员", "member"),
     "guest": ("来宾", "guest"),
     "quarantine": ("隔离", "quarantined"),
+    "unproven": ("未证实,勿执行", "unproven, do not act"),
+    "expired": ("已过期", "expired"),
     "origin": ("本源", "origin"),
     "waiting": ("等待首条观测 …", "waiting for the first observation …"),
     "write": ("写消息", "write"),

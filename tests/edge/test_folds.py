@@ -56,11 +56,10 @@ def test_an_sos_is_acknowledged_by_its_own_id_and_ends_by_its_subject() -> None:
     assert alarms([cry, line("sos", 3, subject="R2", state=0)])[0].active
 
 
-def test_guests_and_quarantined_raise_no_alarm() -> None:
-    assert (
-        alarms([line("sos", 1, level=Level.GUEST, subject="x"), line("alarm", 2, level=Level.QUARANTINE, episode=b"a")])
-        == []
-    )
+def test_of_a_guest_only_an_sos_is_an_alarm_and_of_the_quarantined_nothing() -> None:
+    told = [line("sos", 1, level=Level.GUEST, subject="x"), line("alarm", 2, level=Level.GUEST, episode=b"a"),
+            line("sos", 3, level=Level.QUARANTINE, subject="y")]  # fmt: skip
+    assert [(alarm.subject, alarm.line.level) for alarm in alarms(told)] == [("x", Level.GUEST)]
 
 
 def test_progress_is_what_is_proven_for_each_addressee() -> None:

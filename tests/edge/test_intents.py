@@ -24,6 +24,7 @@ from hardware.driver import Health
 from hardware.errors import DecodeError, LinkDown, PortBusy
 from sync.events import BY_NAME, key
 from sync.ids import Level
+from sync.trust.standing import Standing, standing
 
 NODE = 2
 FIELDS: dict[str, dict[str, Any]] = {
@@ -75,6 +76,9 @@ async def test_every_act_is_in_the_store_when_it_is_answered(tmp_path: Path, uni
             assert (line.event.kind, line.event.actor) == (BY_NAME[act].number, "P01")
             assert line.event.to == tuple(FIELDS[act].get("to", ()))
             assert line.level is Level.COMMAND
+            command = BY_NAME[act].command
+            assert line.event.valid_s == FIELDS[act].get("valid_s", intents.VALID_S if command else None)
+            assert standing(line.event, line.level, 1.0) is (Standing.ACTIONABLE if command else Standing.SHOWN)
             sent = {name: value for name, value in FIELDS[act].items() if name not in ("to", "valid_s")}
             assert line.event.body == {key(act, name): value for name, value in sent.items()}
 

@@ -22,8 +22,12 @@ from hardware.observation import PROFILE_NAMED, Observation
 from sync.events import BY_NAME, key
 from sync.ids import Lane, Level
 from sync.ranges import Ranges
+from sync.trust.standing import Standing
+from tui import lines
 from tui.feed import StoreFeed
 from tui.rows import apart
+from tui.symbols import SETS
+from tui.words import Words
 
 CONFIG = """
 [station]
@@ -73,10 +77,11 @@ class Field:
         self.store.write([item], level=level).result()
 
     def event(
-        self, kind: str, actor: str = "", to: tuple[int, ...] = (), level: Level = Level.ORIGIN, **fields: Any
-    ) -> Any:
+        self, kind: str, actor: str = "", to: tuple[int, ...] = (), level: Level = Level.ORIGIN,
+        valid_s: int | None = None, **fields: Any,
+    ) -> Any:  # fmt: skip
         body = {key(kind, name): value for name, value in fields.items()}
-        return self.store.write_event(BY_NAME[kind].number, actor, body, to=to, level=level).result()
+        return self.store.write_event(BY_NAME[kind].number, actor, body, to=to, level=level, valid_s=valid_s).result()
 
     def status(self, **more: Any) -> None:
         rows = {"name": "lora", "state": "up", "why": "", "since_s": 60.0, "last_in_s": 2.0, "last_out_s": None,
@@ -271,11 +276,26 @@ def test_what_comes_for_this_node_can_be_answered(field: Field, feed: StoreFeed)
     def foreign(tx: Any) -> None:
         tx.conn.execute("UPDATE event SET origin = 1, incarnation = 9")
 
-    field.event("order", "C1", (2,), Level.COMMAND, text="撤到 K12")
+    field.event("order", "C1", (2,), Level.COMMAND, valid_s=600, text="撤到 K12")
     field.store.writer.submit(foreign, urgent=True).result()
     feed.read()
     row = feed.scene().events[0]
     assert row.to_us and row.level is Level.COMMAND and row.who == "省中心 C1" and row.reached == ()
+
+
+def test_only_a_proven_order_in_force_is_one(field: Field, feed: StoreFeed) -> None:
+    for number, (level, valid_s) in enumerate(((Level.COMMAND, 600), (Level.COMMAND, None), (Level.ORIGIN, 600), (Level.QUARANTINE, 600),
+                                               (Level.GUEST, 600))):  # fmt: skip
+        field.event("order", "C1", (2,), level, valid_s=valid_s, text=f"order {number}")
+    feed.read()
+    scene = feed.scene()
+    standings = {row.text[0]: row.standing for row in scene.events}
+    assert standings == {"order 0": Standing.ACTIONABLE, "order 1": Standing.EXPIRED, "order 2": Standing.UNPROVEN}
+    assert scene.quarantined == 2
+    words = Words("en")
+    shown = [line[2].text for line in lines.events(scene, words, SETS["ascii"])]
+    assert [text.split("]")[0] for text in shown] == ["[unproven, do not act", "[expired", "C1: order 0"]
+    assert "!quarantined 2" in lines.backlog(scene, words, SETS["ascii"])[0]
 
 
 def test_distance_and_bearing() -> None:
