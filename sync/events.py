@@ -41,7 +41,14 @@ _ROWS: Final = (
     EventKind(12, "task.state", C, "任务状态", "task state", _keys("task state text")),
     EventKind(13, "casualty", C, "伤员", "casualty card", _keys("card colour lat lon place text state")),
     EventKind(14, "supplies", C, "物资", "supplies", _keys("item change place text")),
-    EventKind(15, "report", C, "灾情快报", "situation report", _keys("form indicators text")),
+    EventKind(
+        15,
+        "report",
+        C,
+        "灾情快报",
+        "situation report",
+        _keys("form indicators text stage serial division disaster occurred until"),
+    ),  # sync.codec.report
     EventKind(16, "incident", C, "事件", "incident", _keys("name lat lon start_ms state"), command=True),
     EventKind(17, "roster", C, "名册", "roster", _keys("version body"), command=True),
     EventKind(18, "revocation", F, "吊销", "revocation", _keys("version body"), command=True),
@@ -49,6 +56,7 @@ _ROWS: Final = (
     EventKind(20, "node", C, "节点", "node state", _keys("state text boot gap_ms")),
     EventKind(21, "person", C, "人员", "person", _keys("person name unit role device")),
     EventKind(22, "guest.text", C, "来宾消息", "guest message", _keys("guest text packet snr hops age_s name")),
+    EventKind(23, "force", C, "编队名单", "force list", _keys("first subjects")),  # places in this node's pictures
 )
 
 KINDS: Final[dict[int, EventKind]] = {kind.number: kind for kind in _ROWS}

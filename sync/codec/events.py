@@ -9,6 +9,7 @@ import msgpack
 
 from hardware.clock import ClockQuality, Stamp
 from hardware.errors import DecodeError
+from sync.codec import event_stack
 from sync.codec.octets import Reader, read_profile, text, write_profile
 from sync.codec.packing import deflate, inflate
 from sync.ids import Source, varint
@@ -16,16 +17,24 @@ from sync.records import Anchor, Event, EventId, StreamInfo
 
 VERSION: Final = 1
 MAX_PLAIN: Final = 1 << 20
-_PLAIN, _ZSTD = 0, 1
+FEW: Final = 64  # events that are worth the stack, and bytes of them otherwise packed
+MUCH: Final = 4096
+_PLAIN, _ZSTD, _STACK = 0, 1, 2
 
 
 def encode_events(events: Sequence[Event], anchor: Anchor | None, *, source: Source) -> bytes:
     """Events of a block of `source`; ids of that origin and incarnation are not repeated."""
-    return _pack(msgpack.packb([_flat(event, source) for event in events]))
+    body = _pack(msgpack.packb([_flat(event, source) for event in events]))
+    stacked = event_stack.pack(events, anchor, source) if len(events) <= FEW and len(body) <= MUCH else None
+    if stacked is None or len(stacked) + 1 >= len(body):
+        return body
+    return bytes((VERSION << 4 | _STACK,)) + stacked
 
 
 def decode_events(data: bytes, anchor: Anchor | None, *, source: Source) -> list[Event]:
     """The events of a body; DecodeError on anything that encode_events would not have made."""
+    if data[:1] == bytes((VERSION << 4 | _STACK,)):
+        return event_stack.unpack(data[1:], anchor, source)
     plain = _unpack(data)
     try:
         rows = msgpack.unpackb(plain, strict_map_key=False)
