@@ -1,4 +1,7 @@
-"""Recorded tracks as batches: CSV files with t_ms, lat_e7, lon_e7, alt_cm, spd_cms, crs_cdeg, hr, spo2_d, temp_c, x1..x4."""
+"""Recorded tracks as batches: CSV files with t_ms, lat_e7, lon_e7, alt_cm, spd_cms, crs_cdeg, hr, spo2_d, temp_c, x1..x4.
+
+Other columns become kinds that no registry names; an empty cell is a value that is missing.
+"""
 
 from __future__ import annotations
 
@@ -14,9 +17,12 @@ from sync.records import Anchor, Batch, Row
 
 HOUR_MS: Final = 3_600_000
 RATES_S: Final = (0, 10, 30, 60)
-MIN_ROWS: Final = 20
-COARSE: Final = 100_000  # 1e-7 degrees: the fixed point is somewhere near, not at the first fix
-UNKNOWN_KIND: Final = 1000  # x1..x4 become kinds that no registry names
+MIN_ROWS: Final = 100  # fewer are no series
+COARSE: Final = (
+    100_000  # 1e-7 degrees, about a kilometre: the incident's fixed point is somewhere near, not at the first fix
+)
+UNKNOWN_KIND: Final = 1000
+_TIME: Final = "t_ms"
 # CSV column -> kind, exponent carried, divisor from the CSV's integers
 _CARRIED: Final = {
     "lat_e7": ("pos.lat", -6, 10),
@@ -31,9 +37,19 @@ _CARRIED: Final = {
 _MOVES: Final = {"lat_e7": Predictor.POSITION, "lon_e7": Predictor.POSITION, "crs_cdeg": Predictor.ANGLE}
 
 
-def _column(name: str) -> tuple[Column, int]:
+class Series(NamedTuple):
+    """A track at one rate: file's name, seconds between rows (0: as recorded), rows, and the incident's anchor."""
+
+    name: str
+    seconds: int
+    batch: Batch
+    anchor: Anchor
+
+
+def _column(place: int, name: str) -> tuple[Column, int]:
+    """A CSV column as it is carried, and what its integers are divided by."""
     if name not in _CARRIED:
-        return Column(UNKNOWN_KIND + int(name.lstrip("x") or 0), 0), 1
+        return Column(UNKNOWN_KIND + place, 0), 1
     kind, exponent, divisor = _CARRIED[name]
     return Column(BY_NAME[kind].number, exponent, _MOVES.get(name, Predictor.GENERIC)), divisor
 
@@ -44,23 +60,37 @@ def _profile(columns: Sequence[Column]) -> Profile:
     return min(fitting, key=lambda p: len(p.columns)) if fitting else Profile(0, "", tuple(columns))
 
 
+def _value(cell: str, column: Column, divisor: int) -> int | None:
+    if not cell.strip():
+        return None
+    value = (2 * round(float(cell)) + divisor) // (2 * divisor)
+    return value % 360 if column.predictor is Predictor.ANGLE else value
+
+
 def read_track(path: Path, stream: int = 1) -> Batch:
-    """One file as one batch of one stream, at the resolution of the measured reference (1e-6 degrees, 0.1 m, 0.1 m/s)."""
-    with path.open(newline="") as file:
+    """One file as one batch of one stream, at the resolution of the measured reference (1e-6 degrees, 0.1 m, 0.1 m/s).
+
+    The recorder's monotonic clock began with the incident: a block's first row carries it and none of its bits are counted.
+    """
+    with path.open(newline="", encoding="utf-8") as file:
         header, *lines = csv.reader(file)
-    columns = [_column(name) for name in header[1:]]
+    names = [name for name in header if name != _TIME]
+    columns = [_column(place, name) for place, name in enumerate(names)]
     profile = _profile([column for column, _ in columns])
     places = [profile.columns.index(column) for column, _ in columns]
-    width = len(profile.columns)
-    start = int(lines[0][0]) // HOUR_MS * HOUR_MS
-    rows = []
-    for time, *cells in lines:
-        values: list[int | None] = [None] * width
-        for place, (column, divisor), cell in zip(places, columns, cells):
-            value = (2 * int(cell) + divisor) // (2 * divisor)
-            values[place] = value % 360 if column.predictor is Predictor.ANGLE else value
+    rows: list[Row] = []
+    for line in lines:
+        cells = dict(zip(header, line, strict=False))
+        if not cells.get(_TIME, "").strip():
+            continue
+        time = round(float(cells[_TIME]))
+        values: list[int | None] = [None] * len(profile.columns)
+        for place, name, (column, divisor) in zip(places, names, columns, strict=True):
+            values[place] = _value(cells.get(name, ""), column, divisor)
         grades = tuple(int(Quality.BAD if value is None else Quality.GOOD) for value in values)
-        rows.append(Row(int(time) - start, int(time), int(ClockQuality.GNSS), tuple(values), grades))
+        began = rows[0].wall_ms if rows else time
+        mono = time - (began or 0) // HOUR_MS * HOUR_MS
+        rows.append(Row(mono, time, int(ClockQuality.GNSS), tuple(values), grades))
     return Batch(stream, 1, profile, tuple(rows))
 
 
@@ -77,25 +107,14 @@ def thinned(batch: Batch, seconds: int) -> Batch:
 
 def anchor_of(batch: Batch) -> Anchor:
     """An incident's fixed point within a kilometre of the first fix, and its start: the hour that had begun."""
-    kinds = [column.kind for column in batch.profile.columns]
-    exponents = [column.exponent for column in batch.profile.columns]
-    first = batch.rows[0]
+    kinds = {column.kind: (at, column.exponent) for at, column in enumerate(batch.profile.columns)}
     near = []
-    for kind in (38, 39):
-        value = (
-            (first.values[kinds.index(kind)] or 0) * 10 ** (7 + exponents[kinds.index(kind)]) if kind in kinds else 0
-        )
+    for kind in (BY_NAME["pos.lat"].number, BY_NAME["pos.lon"].number):
+        at, exponent = kinds.get(kind, (-1, 0))
+        found = next((row.values[at] for row in batch.rows if row.values[at] is not None), 0) if at >= 0 else 0
+        value = (found or 0) * 10 ** (7 + exponent)
         near.append((value + COARSE // 2) // COARSE * COARSE)
-    return Anchor(near[0], near[1], (first.wall_ms or 0) // HOUR_MS * HOUR_MS)
-
-
-class Series(NamedTuple):
-    """A track at one rate: file's name, seconds between rows (0: as recorded), rows, and the incident's anchor."""
-
-    name: str
-    seconds: int
-    batch: Batch
-    anchor: Anchor
+    return Anchor(near[0], near[1], (batch.rows[0].wall_ms or 0) // HOUR_MS * HOUR_MS)
 
 
 def series(directory: Path) -> Iterator[Series]:

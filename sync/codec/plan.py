@@ -9,18 +9,21 @@ from math import gcd
 from typing import Final
 
 from hardware.errors import DecodeError
-from hardware.kinds import Quality
+from hardware.kinds import KINDS, Quality
 from hardware.observation import PROFILES, Column, Predictor, Profile
 from sync.codec.model import EVEN, LINEAR, MODES, Sets
-from sync.codec.octets import Reader, check64, read_profile, write_profile
+from sync.codec.octets import MAX_COLUMNS, check64
 from sync.codec.priors import CLASS, FIRST
 from sync.codec.range_coder import FREE, Coder
+from sync.ids import unzigzag, zigzag
 from sync.records import Batch, Row
 
 LAT: Final = 38
 LON: Final = 39
 UNITS: Final = (1, 10, 20, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 3_600_000)
 SECOND: Final = UNITS.index(1000)
+MAX_NAME: Final = 255  # bytes of a profile's name
+MAX_EXPONENT: Final = 99
 _INLINE: Final = 31
 _ABSENT, _LATTICE, _MOVES, _MODE, _TURN = FREE, FREE + 1, FREE + 2, FREE + 3, FREE + 5  # slots of a column's FIRST set
 _BY_KIND: Final = {
@@ -137,25 +140,58 @@ def _code_mode(coder: Coder, states: list[int], mode: int) -> int:
 
 
 def _code_profile(coder: Coder, profile: Profile) -> Profile:
+    """A registered profile by its number; any other by its columns, and by number and name where it has them."""
     known = PROFILES.get(profile.number) == profile and profile.number < _INLINE
     number = coder.raw(5, profile.number if known else _INLINE)
     if number != _INLINE:
         if number not in PROFILES:
             raise DecodeError(f"profile {number} is unknown")
         return PROFILES[number]
-    raw = write_profile(profile)
+    if len(profile.columns) > MAX_COLUMNS:
+        raise ValueError("profile has too many columns")
+    number, name = 0, ""
+    if coder.raw(1, profile.number != 0 or profile.name != ""):
+        number, name = gamma(coder, profile.number), _code_text(coder, profile.name)
+    count = gamma(coder, len(profile.columns))
+    if count > MAX_COLUMNS:
+        raise DecodeError("profile has too many columns")
+    given = (Column(0, 0),) * count if known else profile.columns
+    return Profile(number, name, tuple([_code_column(coder, column) for column in given]))
+
+
+def _code_column(coder: Coder, column: Column) -> Column:
+    kind = gamma(coder, column.kind)
+    usual = KINDS[kind].exponent if kind in KINDS else 0
+    exponent = usual
+    if coder.raw(1, column.exponent != usual):
+        exponent = unzigzag(gamma(coder, zigzag(column.exponent)))
+        if abs(exponent) > MAX_EXPONENT:
+            raise DecodeError("exponent out of range")
+    predictor = coder.raw(3, column.predictor.value)
+    if predictor >= len(Predictor):
+        raise DecodeError("unknown predictor")
+    return Column(kind, exponent, Predictor(predictor))
+
+
+def _code_text(coder: Coder, text: str) -> str:
+    raw = text.encode()
+    if len(raw) > MAX_NAME:
+        raise ValueError("profile's name is too long")
     size = gamma(coder, len(raw))
-    if size > 2048:
-        raise DecodeError("profile too long")
-    reader = Reader(bytes(coder.raw(8, byte) for byte in raw.ljust(size, b"\0")[:size]))
-    found = read_profile(reader)
-    reader.end()
-    return found
+    if size > MAX_NAME:
+        raise DecodeError("profile's name is too long")
+    got = bytes(coder.raw(8, byte) for byte in raw.ljust(size, b"\0")[:size])
+    try:
+        return got.decode()
+    except UnicodeDecodeError as error:
+        raise DecodeError("profile's name is not UTF-8") from error
 
 
 def make_plan(batch: Batch, start_ms: int, window: int) -> Plan:
     """What the encoder knows of a batch: true of all rows, best for the next `window`; ValueError beyond 64 bits."""
     rows, columns = batch.rows, batch.profile.columns
+    if any(abs(column.exponent) > MAX_EXPONENT for column in columns):
+        raise ValueError("exponent out of range")
     for row in rows:
         check64(row.mono_ms)
         check64(row.wall_ms or 0)
