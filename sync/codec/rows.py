@@ -19,6 +19,7 @@ from sync.records import Anchor, Batch
 VERSION: Final = 0x90
 MAX_PLAIN: Final = 1 << 23
 LARGE: Final = 512  # budgets from which the methods for large blocks are tried too
+MIN_OFFER: Final = 16
 _PLAIN, _ZSTD, _PLANES = range(3)
 
 
@@ -43,10 +44,10 @@ def decode_batches(data: bytes, anchor: Anchor | None) -> list[Batch]:
 
 def encode_within(batches: Sequence[Batch], anchor: Anchor | None, budget: int) -> tuple[bytes, int]:
     """As many leading rows as fit `budget` bytes, and how many those are; (b"", 0) when not even one fits."""
-    body, taken = write_small(batches, anchor, budget)
+    total = sum(len(batch.rows) for batch in batches)
+    body, taken = _small_within(batches, anchor, budget, total)
     if budget < LARGE:
         return body, taken
-    total = sum(len(batch.rows) for batch in batches)
     more = min(total, max(taken + 1, taken * 9 // 8))
     other = min(_large(leading(batches, more)), key=len)
     if len(other) > budget:
@@ -54,6 +55,16 @@ def encode_within(batches: Sequence[Batch], anchor: Anchor | None, budget: int) 
     if more == total:
         return (body, taken) if taken == total and len(body) <= len(other) else (other, more)
     return _stretch(batches, budget, other, more, total)
+
+
+def _small_within(batches: Sequence[Batch], anchor: Anchor | None, budget: int, total: int) -> tuple[bytes, int]:
+    """By the range coder; more rows are looked at only when those at two bytes each leave room."""
+    offered = MIN_OFFER + budget // 2
+    while True:
+        body, taken = write_small(leading(batches, offered), anchor, budget)
+        if taken < offered or offered >= total:
+            return body, taken
+        offered *= 4
 
 
 def _stretch(batches: Sequence[Batch], budget: int, best: bytes, good: int, total: int) -> tuple[bytes, int]:
