@@ -158,7 +158,7 @@ def _value_problem(key: Key, value: Any) -> str | None:
     if key.allowed and value not in key.allowed:
         return near(value, key.allowed)
     if key.form in ("int", "float") and not key.lo <= value <= key.hi:
-        return f"{key.lo:g} to {key.hi:g} (范围)"
+        return f"{key.lo:.10g} to {key.hi:.10g} (范围)"
     if key.required and value == "":
         return f"must not be empty (不可为空): {key.en}"
     return None
