@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import NamedTuple, TypeAlias
 
 from hardware.clock import Stamp
@@ -53,6 +54,14 @@ class Anchor:
     lat_e7: int
     lon_e7: int
     start_ms: int
+
+
+class Truth(IntEnum):
+    """How true a value is to what was measured: as it was, within a bound at every instant, or a picture's coarse latest."""
+
+    EXACT = 0
+    BOUNDED = 1
+    LIVE = 2
 
 
 class EventId(NamedTuple):

@@ -15,7 +15,7 @@ from hardware.kinds import BY_NAME, Quality
 from hardware.observation import Observation, Profile
 from sync.events import KINDS
 from sync.ids import Lane, Level
-from sync.records import Event, StreamInfo
+from sync.records import Event, StreamInfo, Truth
 
 PACKET: Final = BY_NAME["mesh.packet"].number
 AGE: Final = BY_NAME["dev.age"].number
@@ -31,9 +31,10 @@ _EVENT: Final = (
 )
 # Newer wins; a guest's value never takes the place of a member's.
 _LATEST: Final = (
-    "INSERT INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
+    "INSERT INTO latest VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value, "
     "exponent = excluded.exponent, quality = excluded.quality, source = excluded.source, at_boot = excluded.at_boot, "
-    "at_ms = excluded.at_ms, wall_ms = excluded.wall_ms, clock = excluded.clock, level = excluded.level "
+    "at_ms = excluded.at_ms, wall_ms = excluded.wall_ms, clock = excluded.clock, level = excluded.level, "
+    "truth = excluded.truth, bound_m = excluded.bound_m "
     "WHERE (excluded.at_boot, excluded.at_ms) >= (at_boot, at_ms) AND excluded.level >= min(level, 2)"
 )
 _PACKET: Final = (
@@ -96,6 +97,8 @@ class Entry:
     at: tuple[int, int]
     block: int | None = None
     received_ms: int | None = None
+    truth: Truth = Truth.EXACT
+    bound_m: int = 0
 
 
 def take(tx: Tx, incarnation: int, name: str, count: int = 1) -> int:
@@ -247,5 +250,5 @@ def _latest(entry: Entry) -> Iterator[tuple[Any, ...]]:
         if value is not None or quality not in SILENT:
             yield (
                 stream.subject, kind, value, exponent, int(quality), stream.source, *entry.at, entry.wall_ms,
-                entry.clock, int(entry.level),
+                entry.clock, int(entry.level), int(entry.truth), entry.bound_m,
             )  # fmt: skip

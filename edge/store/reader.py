@@ -20,7 +20,7 @@ from hardware.kinds import Quality
 from sync.events import BY_NAME
 from sync.ids import BlockId, Lane, Level, Source
 from sync.ranges import Ranges
-from sync.records import Event, Row
+from sync.records import Event, Row, Truth
 
 PERSON: Final = BY_NAME["person"].number
 _EVENTS: Final = (
@@ -46,6 +46,8 @@ class Latest:
     age_s: float | None
     wall_ms: int | None
     level: Level
+    truth: Truth = Truth.EXACT
+    bound_m: int = 0  # metres within which a place is true, 0 when exact
 
     @property
     def real(self) -> float | None:
@@ -218,11 +220,19 @@ class Reader:
     def _latest(self) -> dict[str, dict[int, Latest]]:
         latest: dict[str, dict[int, Latest]] = {}
         for row in self._rows(
-            "SELECT subject, kind, value, exponent, quality, source, at_boot, at_ms, wall_ms, level FROM latest"
+            "SELECT subject, kind, value, exponent, quality, source, at_boot, at_ms, wall_ms, level, truth, bound_m FROM latest"
         ):
-            subject, kind, value, exponent, quality, source, boot, ms, wall, level = row
+            subject, kind, value, exponent, quality, source, boot, ms, wall, level, truth, bound_m = row
             latest.setdefault(subject, {})[kind] = Latest(
-                value, exponent, Quality(quality), source, self._age(boot, ms, wall), wall, Level(level)
+                value,
+                exponent,
+                Quality(quality),
+                source,
+                self._age(boot, ms, wall),
+                wall,
+                Level(level),
+                Truth(truth),
+                bound_m,
             )
         return latest
 

@@ -109,6 +109,7 @@ CREATE TABLE radio_packet (
 ) STRICT, WITHOUT ROWID;
 
 -- The newest value by subject and kind. at_boot, at_ms: when it was measured, on this store's own monotonic clock.
+-- truth: 0 exact, 1 bounded, 2 live (of a picture); bound_m: metres within which a place is true, 0 when exact.
 CREATE TABLE latest (
     subject TEXT NOT NULL,
     kind INTEGER NOT NULL,
@@ -121,8 +122,19 @@ CREATE TABLE latest (
     wall_ms INTEGER,
     clock INTEGER NOT NULL,
     level INTEGER NOT NULL,
+    truth INTEGER NOT NULL,
+    bound_m INTEGER NOT NULL,
     PRIMARY KEY (subject, kind)
 ) STRICT, WITHOUT ROWID;
+
+-- The newest scene picture of each node; vals: JSON object by name of sync/codec/scene.py. at_boot, at_ms: as in latest.
+CREATE TABLE scene (
+    origin INTEGER PRIMARY KEY,
+    vals TEXT NOT NULL,
+    at_boot INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    level INTEGER NOT NULL
+) STRICT;
 
 -- body: JSON object with the event kind's integer keys; bytes stand as {"base64": ...}. recipients, parents: JSON arrays.
 CREATE TABLE event (
