@@ -67,7 +67,7 @@ class SimNode:
         self.boots = self.refused = 0
         self._build = build
         self._booted = 0.0
-        self._attached: set[str] = set()
+        self._attached: dict[str, None] = {}  # in order, so that one seed gives one trace
         self._due: dict[str, Handle] = {}
         for medium in self.media.values():
             medium.watch(self._links_changed)
@@ -123,11 +123,11 @@ class SimNode:
         for name, medium in self.media.items():
             up = medium.up(self.name)
             if up and name not in self._attached:
-                self._attached.add(name)
+                self._attached[name] = None
                 exchange.attach(name, medium.limits, self.mono())
                 self._ask(name, self.world.now)
             elif not up and name in self._attached:
-                self._attached.discard(name)
+                self._attached.pop(name, None)
                 exchange.detach(name, self.mono())
 
     def _hears(self, bearer: str) -> Callable[[bytes, str], None]:

@@ -7,7 +7,8 @@ from typing import Final
 from hardware.errors import DecodeError
 
 MOST: Final = 42  # bits of the largest number
-_UNARY: Final = 4096  # ones in a row at most
+_UNARY: Final = 4096  # equal bits in a row at most
+_OCTETS: Final = tuple(f"{octet:08b}" for octet in range(256))
 
 
 class Writer:
@@ -41,36 +42,39 @@ class Reader:
     """Takes codes off again; DecodeError past the end or out of range."""
 
     def __init__(self, data: bytes) -> None:
-        self._value, self._left = int.from_bytes(data, "big"), len(data) * 8
+        self._bits, self._at = "".join(map(_OCTETS.__getitem__, data)), 0
 
     def fixed(self, bits: int) -> int:
         """The next `bits` bits."""
-        if bits > self._left:
+        begin = self._at
+        self._at += bits
+        if self._at > len(self._bits):
             raise DecodeError("bits cut short")
-        self._left -= bits
-        return self._value >> self._left & (1 << bits) - 1
+        return int(self._bits[begin : self._at], 2) if bits else 0
 
     def rice(self, k: int) -> int:
         """A Rice code."""
-        ones = 0
-        while self.fixed(1):
-            ones += 1
-            if ones > _UNARY:
-                raise DecodeError("number too large")
-        return ones << k | self.fixed(k)
+        return self._unary("0") << k | self.fixed(k)
 
     def gamma(self) -> int:
         """An Elias gamma code."""
-        zeros = 0
-        while not self.fixed(1):
-            zeros += 1
-            if zeros > MOST:
-                raise DecodeError("number too large")
+        zeros = self._unary("1")
+        if zeros > MOST:
+            raise DecodeError("number too large")
         return (1 << zeros | self.fixed(zeros)) - 1
+
+    def _unary(self, end: str) -> int:
+        """How many bits stand before the next `end`, which is taken off too."""
+        begin = self._at
+        self._at = self._bits.find(end, begin) + 1
+        if not self._at or self._at - begin > _UNARY:
+            raise DecodeError("number cut short or too large")
+        return self._at - 1 - begin
 
     def end(self) -> None:
         """DecodeError unless only padding is left."""
-        if self._left > 7 or self.fixed(self._left):
+        left = self._bits[self._at :]
+        if len(left) > 7 or "1" in left:
             raise DecodeError("bits behind the end")
 
 

@@ -68,10 +68,12 @@ def _hash(source: Source, ranges: tuple[tuple[int, int], ...]) -> int:
 class Vector:
     """Sets of numbers by source, whose digest follows each change. The sets are replaced, never changed in place."""
 
-    __slots__ = ("_sums", "sets")
+    __slots__ = ("_digests", "_orders", "_sums", "sets")
 
     def __init__(self) -> None:
         self.sets: dict[Source, Ranges] = {}
+        self._digests: dict[int, bytes] = {}
+        self._orders: dict[int, list[Source]] = {}
         self._sums = [[0] * BUCKETS for _ in Scope]
 
     def put(self, source: Source, numbers: Ranges | None) -> bool:
@@ -80,12 +82,16 @@ class Vector:
         if old == numbers or (old is None and not numbers):
             return False
         sums, at = self._sums[GROUP[source.lane]], bucket_of(source)
+        if old is None or not numbers:
+            self._orders = {}
+        self._digests = {}
         if old is not None:
             sums[at] -= _hash(source, tuple(old))
-            del self.sets[source]
         if numbers:
             sums[at] += _hash(source, tuple(numbers))
             self.sets[source] = numbers
+        else:
+            del self.sets[source]
         sums[at] &= _MASK
         return True
 
@@ -93,11 +99,24 @@ class Vector:
         """Another vector with the same sets."""
         other = Vector()
         other.sets, other._sums = dict(self.sets), [list(sums) for sums in self._sums]
+        other._digests, other._orders = self._digests, self._orders
         return other
 
     def digest(self, scope: int) -> bytes:
         """DIGEST bytes over every source in a scope."""
-        return (sum(sum(sums) for sums in self._sums[: scope + 1]) & _MASK).to_bytes(8, "big")[:DIGEST]
+        found = self._digests.get(scope)
+        if found is None:
+            found = (sum(sum(sums) for sums in self._sums[: scope + 1]) & _MASK).to_bytes(8, "big")[:DIGEST]
+            self._digests = {**self._digests, scope: found}
+        return found
+
+    def order(self, scope: int) -> list[Source]:
+        """The sources of a scope in roster order."""
+        found = self._orders.get(scope)
+        if found is None:
+            found = in_scope(self.sets, scope)
+            self._orders = {**self._orders, scope: found}
+        return found
 
     def buckets(self, scope: int) -> bytes:
         """BUCKETS hashes of BUCKET bytes."""
@@ -124,9 +143,9 @@ def in_scope(sets: Sets, scope: int, mask: int = 255) -> list[Source]:
 # delta against a base that both sides know
 
 
-def encode_delta(base: Sets, now: Sets, scope: int) -> bytes:
+def encode_delta(old_vector: Vector, new_vector: Vector, scope: int) -> bytes:
     """What changed: sources whose newest range grew, as Rice codes; all other changes written out."""
-    order = in_scope(base, scope)
+    base, now, order = old_vector.sets, new_vector.sets, old_vector.order(scope)
     gaps, grown, other, after = [], [], [], 0
     for index, source in enumerate(order):
         old, new = base[source], now.get(source)
@@ -138,7 +157,7 @@ def encode_delta(base: Sets, now: Sets, scope: int) -> bytes:
             after = index + 1
         else:
             other.append(source)
-    other += [source for source in in_scope(now, scope) if source not in base]
+    other += [source for source in new_vector.order(scope) if source not in base]
     out = bits.Writer()
     k_gap, k_grown = bits.best_k(gaps), bits.best_k(grown)
     out.fixed(k_gap << 4 | k_grown, 8)
@@ -177,9 +196,9 @@ def _encode_other(out: bits.Writer, order: list[Source], other: list[Source], no
             after = last + 2
 
 
-def decode_delta(base: Sets, data: bytes, scope: int) -> dict[Source, Ranges]:
-    """The sets that changed, as they are now; DecodeError when malformed or absurd."""
-    order, code = in_scope(base, scope), bits.Reader(data)
+def decode_delta(vector: Vector, data: bytes, scope: int) -> dict[Source, Ranges]:
+    """The sets that changed since this vector, as they are now; DecodeError when malformed or absurd."""
+    base, order, code = vector.sets, vector.order(scope), bits.Reader(data)
     k_gap, k_grown = code.fixed(4), code.fixed(4)
     changed: dict[Source, Ranges] = {}
     at = 0

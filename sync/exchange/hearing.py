@@ -142,17 +142,18 @@ class Hearing:
         for other in core.lines.values():
             if other is not line:
                 self._owe(other, now + 4 * other.ack_s(now) * jitter)
+        until = self._overheard_until(line, now)
         for target in core.targets():
-            self._offer(target, block_id, line, now)
+            self._offer(target, block_id, line, until, now)
 
-    def _offer(self, target: Target, block_id: BlockId, line: Line, now: float) -> None:
+    def _offer(self, target: Target, block_id: BlockId, line: Line, until: float, now: float) -> None:
         """A new block: who lacks it gets it, unless it was on the air for all of them just now."""
         if not self.core.offered(target, block_id.lane) or block_id.number not in self.core.lack(
             target, block_id.source
         ):
             return
         if line.limits.broadcast and (target is line.anyone or line.alive(target.node, now)):
-            self._overheard(target, block_id, line, now)
+            self._overheard(target, block_id, line, until, now)
         else:
             target.one_more(block_id)
 
@@ -164,13 +165,18 @@ class Hearing:
     def _hush(self, line: Line, block_id: BlockId, now: float) -> None:
         """Another sent again what we would have sent to those in reach of both."""
         if line.limits.broadcast:
+            until = self._overheard_until(line, now)
             for node in line.nodes(now):
                 target = self.core.neighbours[node].target
                 if target.wants(block_id, line.name, now):
-                    self._overheard(target, block_id, line, now)
+                    self._overheard(target, block_id, line, until, now)
 
-    def _overheard(self, target: Target, block_id: BlockId, line: Line, now: float) -> None:
-        lease = Lease(line.name, now + line.rto(now, 1) * self.core.chance.uniform(1.0, 2.0), now, 0)
+    def _overheard_until(self, line: Line, now: float) -> float:
+        """How long others' acknowledgements are waited for: not as long by all who heard the same."""
+        return now + line.rto(now, 1) * self.core.chance.uniform(1.0, 2.0)
+
+    def _overheard(self, target: Target, block_id: BlockId, line: Line, until: float, now: float) -> None:
+        lease = Lease(line.name, until, now, 0)
         target.overheard(block_id, lease)
         self.core.expiries.add(target, block_id, lease)
 

@@ -74,7 +74,7 @@ class Peer:
         if base is None:
             return self._lost(said.scope, said.check)
         vector = base.copy()
-        for source, numbers in decode_delta(base.sets, said.code, said.scope).items():
+        for source, numbers in decode_delta(base, said.code, said.scope).items():
             vector.put(source, numbers)
         digest = vector.digest(said.scope)
         if digest[:KEY] != said.check or len(vector.sets) > MOST_SOURCES:
@@ -160,11 +160,11 @@ class Peer:
 
     def _adopt(self, scope: int, vector: Vector, digest: bytes) -> Heard:
         """Take another vector over within a scope."""
-        for source in [*vector.sets, *self.vector.sets]:
+        mine = self.vector.sets
+        other = [source for source, numbers in vector.sets.items() if mine.get(source) is not numbers]
+        for source in (*other, *(mine.keys() - vector.sets.keys())):
             if GROUP[source.lane] <= scope:
-                numbers = vector.sets.get(source)
-                if self.vector.sets.get(source) is not numbers:
-                    self._put(source, numbers)
+                self._put(source, vector.sets.get(source))
         return self._confirm(scope, digest)
 
     def _put(self, source: Source, numbers: Ranges | None) -> None:

@@ -20,6 +20,7 @@ from sync.ranges import Ranges
 from sync.seal.contract import MAC
 
 LEAST_PIECE: Final = 16  # bytes of a block worth a piece
+TICK_S: Final = 1e-3  # what is due within this is due: clocks are read twice
 LEAST_ROOM: Final = 24
 QUICK: Final = 3  # times that flash is sent with hardly a pause
 QUICK_S: Final = 0.35
@@ -66,6 +67,7 @@ class Sender:
     def outgoing(self, line: Line, budget: Budget, now: float) -> Outgoing | None:
         """The next frame for a line within its budget, None when there is none now."""
         core, line.budget = self.core, budget
+        now += TICK_S
         core.look(now)
         core.lapse(now)
         self._ends.sign(now)

@@ -50,7 +50,7 @@ class Teller:
         out = b""
         for key in self._bases(scope, peers):
             base = self._told[scope, key]
-            code = encode_delta(base.sets, self.mine.sets, scope)
+            code = encode_delta(base, self.mine, scope)
             if len(code) + 20 > room - len(out) or len(code) > (LONGEST if room < WIDE else room // 2):
                 break
             out += frame.write_delta(self._ring.origin, scope, key, digest[:KEY], code, self._word(scope, digest))
