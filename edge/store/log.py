@@ -13,14 +13,14 @@ from typing import Any, Final
 from edge.store import blocks, life
 from edge.store.blocks import ID
 from edge.store.connect import fetch, open_reader
-from edge.store.cutting import Cutter, Draft
-from edge.store.index import Index
+from edge.store.cutting import MAX_ROWS, Cutter, Draft
 from edge.store.ingest import take
 from edge.store.rows import spans_text
 from edge.store.store import Fresh, Store
 from edge.store.unpacking import Outcome, Parcel, Record, apply, decode
 from edge.store.writer import Tx
 from hardware.errors import DecodeError
+from sync.codec.picture_chain import Album
 from sync.events import BY_NAME, key
 from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
 from sync.log import Incoming, Pending, Verdict
@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 
 ROW_BYTES: Final = 6  # what a waiting row or event is guessed to weigh, sealed
 AT_ONCE: Final = (Lane.FLASH, Lane.COMMAND)
+AHEAD: Final = (Lane.TRACK, Lane.HISTORY)  # sealed during an outage, so that a link that comes finds blocks
+AHEAD_BYTES: Final = 16_000
 HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
 
 _OLDEST: Final = (
@@ -73,26 +75,23 @@ class StoreLog:
     def __init__(self, store: Store, sealer: Sealer, anchor: Anchor | None = None) -> None:
         self.origin, self.incarnation = store.place
         self.alarm = ""
-        self.index: Index
-        self._store, self._sealer, self._anchor = store, sealer, anchor
+        self._store, self._sealer, self._anchor, self._index = store, sealer, anchor, store.index
         self._conn = open_reader(store.path)
         self._cutter = Cutter(self._conn, store.place, anchor)
-        self.index = Index(self._conn)
-        store.forgotten.append(self.index.forget)
+        self.album = Album(anchor or Anchor(0, 0, 0))
         self._declare()
 
     def close(self) -> None:
         """Let the reading connection go; the store stays open."""
-        self._store.forgotten.remove(self.index.forget)
         self._conn.close()
 
     def have(self) -> Mapping[Source, Ranges]:
         """Numbers durably committed here (holes included), pictures left out."""
-        return self.index.have
+        return self._index.have
 
     def held(self, source: Source) -> Ranges:
         """Numbers whose bytes are still here."""
-        return self.index.held.get(source) or Ranges()
+        return self._index.held.get(source) or Ranges()
 
     def read(self, block_id: BlockId) -> bytes | None:
         """The block's bytes, or None."""
@@ -124,7 +123,20 @@ class StoreLog:
         return Pending(rows, rows * ROW_BYTES, max(0, *ages) / 1000 if ages else 0.0)
 
     def cut(self, lane: Lane, budget: int, at_most: int = 1) -> Sequence[BlockId]:
-        """Seal what waits, oldest first; a single item larger than `budget` makes a block of its own all the same."""
+        """Seal what waits, oldest first; a single item larger than `budget` makes a block of its own all the same.
+
+        Nothing while another thread is sealing rows: the commit of its block tells the watchers.
+        """
+        if lane in AT_ONCE:
+            return self._cut(lane, budget, at_most)
+        if not self._store.sealing.acquire(blocking=False):
+            return []
+        try:
+            return self._cut(lane, budget, at_most)
+        finally:
+            self._store.sealing.release()
+
+    def _cut(self, lane: Lane, budget: int, at_most: int) -> list[BlockId]:
         ids: list[BlockId] = []
         while len(ids) < at_most and not self.alarm:
             draft = self._cutter.next(lane, budget - self._sealer.overhead(lane, KeyClass.FIELD))
@@ -149,7 +161,7 @@ class StoreLog:
         def run(tx: Tx) -> tuple[list[Verdict], list[Outcome]]:
             outcomes: list[Outcome] = []
             verdicts = [self._commit(tx, item, outcomes) for item in opened]
-            tx.after(lambda: self._index(incoming, verdicts))
+            tx.after(lambda: self._note(incoming, verdicts))
             return verdicts, outcomes
 
         verdicts, outcomes = self._store.writer.submit(run, urgent=True, rows=max(1, len(incoming))).result()
@@ -185,6 +197,19 @@ class StoreLog:
         self._tell(self._store.writer.submit(run, rows=len(found)).result())
         return len(found)
 
+    def ripe(self) -> bool:
+        """Whether so many rows wait that a block may be sealed of them though no bearer asked."""
+        return any(self._store.waiting[lane] > MAX_ROWS for lane in AHEAD)
+
+    def work(self, limit: int = 16) -> bool:
+        """A piece of what need not be done at once: unpack up to `limit` blocks, or seal one ahead; False when idle.
+
+        Best on a thread and a StoreLog of its own, since large blocks take a second.
+        """
+        if self.unpack(limit):
+            return True
+        return any(self._store.waiting[lane] > MAX_ROWS and self.cut(lane, AHEAD_BYTES) for lane in AHEAD)
+
     def prove(self, ids: Iterable[BlockId], level: Level) -> None:
         """A signature covers these blocks: raise them and what they brought to `level`."""
         todo = tuple(ids)
@@ -197,22 +222,24 @@ class StoreLog:
 
     def end_of(self, node: int) -> Mapping[Source, Ranges]:
         """What a node is known to have committed."""
-        return self.index.have if node == self.origin else self.index.ends.get(node, {})
+        return self._index.have if node == self.origin else self._index.ends.get(node, {})
 
     def merge_end(self, node: int, ends: Mapping[Source, Ranges]) -> None:
         """Union a node's end list in, durably. A node that has numbers of ours which we never gave out has met our copy."""
-        if node == self.origin or not (news := self.index.news(node, ends)):
+        if node == self.origin or not (news := self._index.news(node, ends)):
             return
         for lane in Lane:
             source = Source(self.origin, self.incarnation, lane)
-            if source in news and news[source].top > self.index.have.get(source, Ranges()).top:
+            if source in news and news[source].top > self._index.have.get(source, Ranges()).top:
                 self._taint(f"node {node} has numbers of this store that it never gave out")
-        rows = [(node, *source, spans_text(numbers)) for source, numbers in news.items()]
-        self._store.writer.submit(
-            lambda tx: tx.conn.executemany("INSERT OR REPLACE INTO end_list VALUES (?, ?, ?, ?, ?)", rows).rowcount,
-            urgent=True,
-        ).result()
-        self.index.ends.setdefault(node, {}).update(news)
+
+        def run(tx: Tx) -> None:
+            more = self._index.news(node, ends)  # another thread may have learned some meanwhile
+            rows = [(node, *source, spans_text(numbers)) for source, numbers in more.items()]
+            tx.conn.executemany("INSERT OR REPLACE INTO end_list VALUES (?, ?, ?, ?, ?)", rows)
+            tx.after(lambda: self._index.learn(node, more))
+
+        self._store.writer.submit(run, urgent=True).result()
 
     def sent(self, bearer: str, ids: Mapping[BlockId, int]) -> None:
         """Note for people that so many bytes of blocks went out by a bearer; not waited for."""
@@ -225,7 +252,7 @@ class StoreLog:
         todo = tuple(ids)
 
         def run(tx: Tx) -> int:
-            tx.after(lambda: self.index.forget(todo))
+            tx.after(lambda: self._index.forget(todo))
             return sum(blocks.drop_bytes(tx, block_id) for block_id in todo)
 
         return self._store.writer.submit(run).result()
@@ -240,12 +267,14 @@ class StoreLog:
         def run(tx: Tx) -> BlockId:
             block_id = BlockId(*self._store.place, lane, take(tx, self.incarnation, f"block{int(lane)}"))
             block = self._sealer.seal(block_id, draft.key_class, bytes((draft.content,)) + draft.body, to)
+            if lane is Lane.PICTURE:
+                blocks.make_room(tx, block_id)
             span = (min(draft.items), max(draft.items)) if draft.table == "observation" else (None, None)
             row = blocks.insert(
                 tx, block_id, block, "own", draft.content, Level.ORIGIN, oldest, rows=draft.rows, span=span
             )
             self._mark(tx, draft, row)
-            tx.after(lambda: self.index.add(block_id))
+            tx.after(lambda: self._index.add([block_id]))
             tx.after(lambda: self._store.grown(lane, -draft.waited, Fresh()))
             return block_id
 
@@ -266,11 +295,20 @@ class StoreLog:
         mark, content = blocks.digest(block.block), block.body[0] if block.body else None
         if block.body is None:
             return _Opened(block, mark, "sealed", None, None, False)
+        if block.id.lane is Lane.PICTURE:
+            return _Opened(block, mark, "kept", content, self._sight(block.id, block.body), True)
         if block.id.lane not in AT_ONCE:
-            kept = block.id.lane is Lane.PICTURE
-            return _Opened(block, mark, "kept" if kept else "pending", content, None, False)
+            return _Opened(block, mark, "pending", content, None, False)
         records, state = self._decode(block.id, block.body)
         return _Opened(block, mark, state, content, records, True)
+
+    def _sight(self, block_id: BlockId, body: bytes) -> Sequence[Record]:
+        """What a picture shows; nothing when it is none, or builds on one that never came: the next that stands alone will do."""
+        try:
+            return [self.album.take(block_id, body[1:])] if body[:1] == bytes((Content.PICTURE,)) else []
+        except DecodeError as error:
+            log.info("picture %s: %s", block_id, error)
+            return []
 
     def _decode(self, block_id: BlockId, body: bytes) -> tuple[Sequence[Record] | None, str]:
         try:
@@ -303,15 +341,14 @@ class StoreLog:
             outcomes.append(self._apply(tx, parcel))
         return _VERDICTS.get(item.state, Verdict.NEW)
 
-    def _index(self, came: Sequence[Incoming], verdicts: Sequence[Verdict]) -> None:
-        for block, verdict in zip(came, verdicts):
-            if verdict in HAD:
-                self.index.add(block.id)
-            elif verdict is Verdict.CONFLICT:
-                self.index.forget([block.id])
+    def _note(self, came: Sequence[Incoming], verdicts: Sequence[Verdict]) -> None:
+        self._index.add(block.id for block, verdict in zip(came, verdicts) if verdict in HAD)
+        self._index.forget(block.id for block, verdict in zip(came, verdicts) if verdict is Verdict.CONFLICT)
 
     def _apply(self, tx: Tx, parcel: Parcel) -> Outcome:
         outcome = apply(tx, self._store.ingest, parcel)
+        holes = [(hole.origin, hole.incarnation, hole.lane, hole.first, hole.last) for hole in outcome.holes]
+        tx.after(lambda: self._index.fill(holes))
         tx.conn.execute(
             "UPDATE block SET rows = ?, first_row = ?, last_row = ? WHERE id = ?",
             (outcome.rows, *(outcome.span or (None, None)), parcel.row),
@@ -333,7 +370,6 @@ class StoreLog:
         for outcome in outcomes:
             fresh.rows += outcome.rows - len(outcome.events)
             fresh.events += outcome.events
-            self.index.fill((hole.origin, hole.incarnation, hole.lane, hole.first, hole.last) for hole in outcome.holes)
         self._store.grown(Lane.HISTORY, 0, fresh)
 
     def _declare(self) -> None:

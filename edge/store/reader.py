@@ -5,6 +5,7 @@ One Reader belongs to one thread. Ages are seconds, None where no clock can tell
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -196,6 +197,11 @@ class Reader:
             for name in ("event", "block", "unpacking", "quarantine", "hole")
         }
         return {"observation": self._rows("SELECT coalesce(max(id), 0) FROM observation")[0][0], **counts}
+
+    def scenes(self) -> dict[int, tuple[dict[str, int], float | None]]:
+        """The newest scene picture of each node: values by name of sync.codec.scene.FIELDS, and its age."""
+        rows = self._rows("SELECT origin, vals, at_boot, at_ms FROM scene WHERE level >= ?", (int(Level.MEMBER),))
+        return {origin: (json.loads(vals), self._age(boot, ms)) for origin, vals, boot, ms in rows}
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return fetch(self._conn, self.path, sql, values)

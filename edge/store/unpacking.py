@@ -8,16 +8,19 @@ from typing import Any, Final, TypeAlias
 
 from edge.store.ingest import Entry, Ingest, Place, Stream
 from edge.store.rows import row_of
+from edge.store.sights import show_force, show_scene
 from edge.store.writer import Tx
 from hardware.clock import ClockQuality, Stamp
 from hardware.errors import DecodeError
 from sync import codec
+from sync.codec.picture_people import Force
+from sync.codec.scene import Scene
 from sync.holes import decode_holes
 from sync.ids import BlockId, Content, Level
 from sync.records import Anchor, Batch, Event, Hole, Row, StreamInfo
 from sync.trust.standing import passed_on
 
-Record: TypeAlias = "Batch | Event | StreamInfo | Hole"
+Record: TypeAlias = "Batch | Event | StreamInfo | Hole | Force | Scene"
 NEAR_MS: Final = 10_000  # how far a row's monotonic time may differ when it travelled in another block
 
 _DECODERS: Final[dict[int, Callable[[bytes, Anchor | None, BlockId], Sequence[Record]]]] = {
@@ -176,4 +179,19 @@ def _hole(tx: Tx, ingest: Ingest, parcel: Parcel, hole: Hole, out: Outcome) -> N
     out.holes.append(hole)
 
 
-_APPLY: Final[dict[type, Callable[..., None]]] = {Batch: _rows, Event: _event, StreamInfo: _stream, Hole: _hole}
+def _force(tx: Tx, ingest: Ingest, parcel: Parcel, force: Force, out: Outcome) -> None:
+    show_force(tx, ingest, parcel.id, force, parcel.sealed_at, parcel.level)
+
+
+def _scene(tx: Tx, ingest: Ingest, parcel: Parcel, scene: Scene, out: Outcome) -> None:
+    show_scene(tx, parcel.id, scene, parcel.sealed_at, parcel.level)
+
+
+_APPLY: Final[dict[type, Callable[..., None]]] = {
+    Batch: _rows,
+    Event: _event,
+    StreamInfo: _stream,
+    Hole: _hole,
+    Force: _force,
+    Scene: _scene,
+}

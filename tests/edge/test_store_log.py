@@ -187,10 +187,14 @@ def test_purging_forgets_bytes_and_not_the_fact(nodes: dict[int, Node]) -> None:
 
 def test_only_the_newest_picture_is_kept_and_none_is_listed(nodes: dict[int, Node]) -> None:
     vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
-    ids = [vehicle.log.put(Lane.PICTURE, Content.PICTURE, bytes((number,)) * 9) for number in range(3)]
-    assert vehicle.give([ids[1]], central) == [Verdict.NEW]
-    assert vehicle.give([ids[0]], central) == [Verdict.DUPLICATE]
-    assert vehicle.give([ids[2]], central) == [Verdict.NEW]
+    ids, sent = [], []
+    for number in range(3):
+        ids.append(vehicle.log.put(Lane.PICTURE, Content.PICTURE, bytes((number,)) * 9))
+        sent.append(vehicle.incoming(ids[-1], central))
+    assert [vehicle.log.read(block_id) is None for block_id in ids] == [True, True, False]
+    assert central.log.commit([sent[1]]) == [Verdict.NEW]
+    assert central.log.commit([sent[0]]) == [Verdict.DUPLICATE]
+    assert central.log.commit([sent[2]]) == [Verdict.NEW]
     assert central.log.read(ids[1]) is None
     assert central.log.read(ids[2]) is not None
     assert not any(source.lane is Lane.PICTURE for source in [*central.log.have(), *vehicle.log.have()])

@@ -1,0 +1,108 @@
+"""Which picture builds on which: the sender's choice of bases, and the reader's album of those that it can build upon.
+
+A listener tells, in every scene of its own, the latest picture of each origin that it could decode. A sender whose listeners do
+so builds on the newest that all of them hold. Without their word every KEY-th picture stands alone and those between build on it,
+so that one loss costs one picture.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from sync.codec.picture import BASES, decode_force, encode_force
+from sync.codec.picture_people import Force, Form, Member
+from sync.codec.scene import HEARD, Scene, decode_scene, form_of
+from sync.ids import BlockId
+from sync.records import Anchor
+
+KEY: Final = 5
+MAX_ORIGINS: Final = 256  # whose pictures an album holds
+
+
+class Chain:
+    """Pictures of one kind by one sender; `listeners`: roster indexes of those who must be able to follow."""
+
+    def __init__(self, anchor: Anchor, vitals: bool, listeners: Iterable[int] = ()) -> None:
+        self.anchor, self.vitals, self.listeners = anchor, vitals, frozenset(listeners)
+        self.sent: dict[int, Force] = {}
+        self._based: dict[int, int | None] = {}
+        self._held: dict[int, set[int]] = {}
+        self._key: int | None = None
+        self._since = 0
+
+    def told(self, listener: int, number: int | None) -> None:
+        """A listener's latest picture, its block number modulo HEARD; None: it has none of ours."""
+        held: set[int] = set()
+        found = (
+            None
+            if number is None
+            else next((each for each in sorted(self.sent, reverse=True) if each % HEARD == number), None)
+        )
+        while found is not None and found in self.sent:
+            held.add(found)
+            found = self._based[found]
+        self._held[listener] = held
+
+    def base(self, block: int) -> Force | None:
+        """What the picture of block number `block` builds on."""
+        near = [number for number in self.sent if 0 < block - number <= BASES]
+        common = set(near).intersection(*(self._held.get(each, set()) for each in self.listeners))
+        if self.listeners and common:
+            return self.sent[max(common)]
+        if self._key in near and self._since < KEY:
+            return self.sent[self._key]
+        return None
+
+    def next(self, block: int, people: Sequence[Member], budget: int) -> tuple[bytes, Force]:
+        """The picture of block number `block`. A force that does not fit goes on in the next one from where this one ended."""
+        base = self.base(block)
+        first = 0
+        last = self.sent.get(max(self.sent)) if self.sent else None
+        if last and last.first + last.count < len(people):
+            first = last.first + last.count
+        return encode_force(block, people[first:], base, self.anchor, budget, first, self.vitals)
+
+    def keep(self, force: Force, base: Force | None) -> None:
+        """The picture has left: it may be built upon."""
+        self.sent[force.number] = force
+        self._based[force.number] = base.number if base else None
+        if base is None or force.first:
+            self._key = force.number
+        self._since = 1 if base is None else self._since + 1
+        for old in [number for number in self.sent if force.number - number > BASES]:
+            del self.sent[old], self._based[old]
+
+
+class Album:
+    """The pictures of others that this node can build upon."""
+
+    def __init__(self, anchor: Anchor) -> None:
+        self._anchor = anchor
+        self._forces: dict[tuple[int, int], dict[int, Force]] = {}
+
+    def take(self, block_id: BlockId, body: bytes) -> Force | Scene:
+        """What a picture shows; DecodeError when it is damaged or builds on one that is not here."""
+        if form_of(body) is Form.SCENE:
+            return decode_scene(body)
+        life = (block_id.origin, block_id.incarnation)
+        known = self._forces.get(life, {})
+        force = decode_force(body, block_id.number, known, self._anchor)
+        self._keep(life, known, force)
+        return force
+
+    def latest(self) -> Mapping[int, int]:
+        """The newest picture of each origin, to be told in a scene: its block number modulo HEARD."""
+        newest: dict[int, int] = {}
+        for (origin, _), forces in self._forces.items():
+            newest[origin] = max(forces) % HEARD
+        return newest
+
+    def _keep(self, life: tuple[int, int], known: dict[int, Force], force: Force) -> None:
+        """Keep it as the youngest life of its origin, and let go what nothing can build upon any more."""
+        for old in [each for each in self._forces if each[0] == life[0]]:
+            del self._forces[old]
+        kept = {number: each for number, each in known.items() if abs(force.number - number) <= BASES}
+        self._forces[life] = kept | {force.number: force}
+        while len(self._forces) > MAX_ORIGINS:
+            del self._forces[next(iter(self._forces))]
