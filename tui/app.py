@@ -23,7 +23,7 @@ from tui.cards import alarm_card, event_card, help_card, person_card
 from tui.scene import AlarmRow, EventRow, Feed, Scene
 from tui.symbols import State
 from tui.symbols import pick as pick_symbols
-from tui.theme import NAMED, THEMES, head, styles
+from tui.theme import NAMED, THEMES, chosen, head, styles
 from tui.widgets.card import Card
 from tui.widgets.draft import Draft
 from tui.widgets.live_table import Head, Line, LiveTable
@@ -220,7 +220,7 @@ class CommandScreen(App[None]):
         self.theme = theme.name
         self._styles = styles(theme)
         for table in self._tables.values():
-            table.dress(self._styles, head(theme))
+            table.dress(self._styles, head(theme), chosen(theme))
         self.draw(self._scene)
 
     def action_freeze(self) -> None:
@@ -367,10 +367,3 @@ class CommandScreen(App[None]):
     def action_help(self) -> None:
         """Every key."""
         self.push_screen(help_card(self.words))
-
-
-def run(
-    feed: Feed, language: str | None = None, symbols: str | None = None, refresh_s: float = 1.0, theme: str = "day"
-) -> None:
-    """Show the screen until the operator leaves it."""
-    CommandScreen(feed, language, symbols, refresh_s, theme).run()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from argparse import ArgumentParser, Namespace, RawDescriptionHelpFormatter, _SubParsersAction
+from argparse import ArgumentParser, Namespace, _SubParsersAction
 from collections.abc import Iterator, Sequence
 from importlib import import_module
 from importlib.util import find_spec
@@ -16,7 +16,8 @@ from typing import Final
 
 from hardware.errors import ConfigError, SanduanError
 from tui.command import Command
-from tui.words import LANGUAGES, pick
+from tui.parser import Parser
+from tui.words import LANGUAGES, Said, pick
 
 MODULES: Final = (
     "tui.commands_field",
@@ -29,7 +30,15 @@ MODULES: Final = (
 )
 FLOORS: Final = ("hardware", "radios", "sync", "edge", "tui")
 DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
-TEXTS: Final[dict[str, tuple[str, str]]] = {
+GROUPS: Final[dict[str, Said]] = {
+    "incident": ("事件", "an incident"),
+    "roster": ("名册", "who is in"),
+    "carry": ("由人携带的存储盘", "sticks that people carry"),
+    "paper": ("纸条与话音:四位数字组", "paper and voice: groups of four digits"),
+    "qr": ("二维码", "QR codes"),
+    "rdss": ("北斗短报文终端", "BeiDou short-message terminals"),
+}
+TEXTS: Final[dict[str, Said]] = {
     "about": (
         "三断:断路、断网、断电时的现场指挥工具。\n本地数据库为准,什么都不等链路;下一个字节给最要紧的事。",
         "Sanduan: the field-command toolkit for when road, network and power are all cut.\n"
@@ -55,30 +64,28 @@ def commands() -> Iterator[Command]:
 def parser(table: Sequence[Command], lang: str) -> ArgumentParser:
     """The whole command line in one language."""
     which = LANGUAGES.index(lang)
-    top = ArgumentParser(
-        prog="sanduan",
-        description=TEXTS["about"][which],
-        epilog=TEXTS["more"][which],
-        formatter_class=RawDescriptionHelpFormatter,
-    )
+    top = Parser(which, prog="sanduan", description=TEXTS["about"][which], epilog=TEXTS["more"][which])
     top.add_argument("--lang", choices=LANGUAGES, help=TEXTS["lang"][which])
-    groups: dict[str, _SubParsersAction[ArgumentParser]] = {}
-    groups[""] = top.add_subparsers(title=TEXTS["commands"][which], metavar="COMMAND", required=True)
+    groups: dict[str, _SubParsersAction[Parser]] = {"": _commands(top, which)}
     for command in table:
         group, _, name = command.name.rpartition(" ")
         if group not in groups:
-            members = [each.name.split()[1] for each in table if each.name.startswith(f"{group} ")]
-            holder = groups[""].add_parser(group, help=" | ".join(members))
-            groups[group] = holder.add_subparsers(title=TEXTS["commands"][which], metavar="COMMAND", required=True)
+            members = " | ".join(each.name.split()[1] for each in table if each.name.startswith(f"{group} "))
+            about = GROUPS.get(group, (group, group))[which]
+            groups[group] = _commands(
+                groups[""].add_parser(group, which=which, help=f"{about}: {members}", description=about), which
+            )
         _add(groups[group], name, command, which)
     return top
 
 
-def _add(group: _SubParsersAction[ArgumentParser], name: str, command: Command, which: int) -> None:
+def _commands(parser: Parser, which: int) -> _SubParsersAction[Parser]:
+    return parser.add_subparsers(title=TEXTS["commands"][which], metavar="COMMAND", required=True)
+
+
+def _add(group: _SubParsersAction[Parser], name: str, command: Command, which: int) -> None:
     text = (command.zh, command.en)[which]
-    sub = group.add_parser(
-        name, help=text.split("\n")[0], description=text, formatter_class=RawDescriptionHelpFormatter
-    )
+    sub = group.add_parser(name, which=which, help=text.split("\n")[0], description=text)
     for each in command.args:
         sub.add_argument(*each.names, help=(each.zh, each.en)[which].replace("%", "%%"), **each.options)
     sub.set_defaults(command=command)

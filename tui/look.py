@@ -35,15 +35,20 @@ SLOW_S: Final = 2.0
 
 
 def screen(args: Namespace) -> int:
-    """Show the command screen over the store of a configuration; also while its agent is down."""
+    """Show the command screen over the store of a configuration, or save one frame; also while its agent is down."""
     from edge.config import load
-    from tui.app import run
+    from tui.app import CommandScreen
     from tui.feed import StoreFeed
+    from tui.picture import picture
 
     config = load(Path(args.config))
     lang = args.lang or config.screen["lang"]
     theme = args.theme or ("16" if args.slow else "day")
     feed = StoreFeed(config, args.who)
-    run(feed, None if lang == "auto" else lang, args.symbols, SLOW_S if args.slow else 1.0, theme)
+    app = CommandScreen(feed, None if lang == "auto" else lang, args.symbols, SLOW_S if args.slow else 1.0, theme)
+    if args.picture:
+        picture(app, Path(args.picture))
+    else:
+        app.run()
     feed.close()
     return 0

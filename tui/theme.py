@@ -17,6 +17,7 @@ THEMES: Final = (
     Theme(
         name="sanduan-day",
         primary="#7fb4ff",
+        secondary="#1f3147",
         background="#101418",
         surface="#101418",
         panel="#1d242b",
@@ -30,6 +31,7 @@ THEMES: Final = (
     Theme(
         name="sanduan-night",
         primary="#ff5a5a",
+        secondary="#3a0000",
         background="#000000",
         surface="#000000",
         panel="#200000",
@@ -43,6 +45,7 @@ THEMES: Final = (
     Theme(
         name="sanduan-sun",
         primary="#003a8c",
+        secondary="#cfe0ff",
         background="#ffffff",
         surface="#ffffff",
         panel="#e4e4e4",
@@ -89,6 +92,11 @@ def styles(theme: Theme) -> dict[State, Style]:
 def head(theme: Theme) -> Style:
     """The style of a table's head."""
     return Style(color=_colour(theme, "primary"), bgcolor=_colour(theme, "panel"), bold=True)
+
+
+def chosen(theme: Theme) -> Style:
+    """What is laid over the chosen line; `secondary` is its ground, reversed where there are only 16 colours."""
+    return Style(reverse=True) if theme.ansi else Style(bgcolor=theme.secondary)
 
 
 def _colour(theme: Theme, role: str) -> str:

@@ -5,16 +5,21 @@ from __future__ import annotations
 import asyncio
 import threading
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 import pytest
+from rich.cells import cell_len
 
 from edge.folds import Stage
 from hardware.clock import ClockQuality
 from hardware.driver import Health
+from hardware.errors import SanduanError
 from sync.ids import Level
 from tui import lines
 from tui.app import CommandScreen
+from tui.picture import picture
 from tui.scene import (
     AlarmRow,
     EventRow,
@@ -210,15 +215,25 @@ def test_read_and_done_are_said_of_what_came_for_us() -> None:
 
 
 @pytest.mark.parametrize("language", ["zh", "en"])
-def test_views_and_cards_open_and_close(language: str) -> None:
+async def test_views_and_cards_open_and_close(language: str) -> None:
     words = Words(language)
-    for keys, wanted in (
-        (["2"], ["R3"]), (["3"], ["gas0", "gnss0", "4.1k", words("drained in")]), (["4"], ["2"]), (["5"], [words("not acked")]),
-        (["2", "enter"], ["R4", "141", words("close")]), (["4", "down", "down", "enter"], ["V2", words("radiated"), words("read")]),
-        (["5", "enter"], [words("acknowledge")]), (["question_mark"], [words("close"), "Enter"]), (["question_mark", "escape", "2", "escape"], ["R1", "lora"]),
-    ):  # fmt: skip
-        shown, _ = drive(FakeFeed(SCENE), keys, language=language)
-        assert [text for text in wanted if text not in shown] == [], keys
+    steps: tuple[tuple[list[str], list[str]], ...] = (
+        (["2"], ["R3"]),
+        (["enter"], ["R4", "141", words("close")]),
+        (["escape", "3"], ["gas0", "gnss0", "4.1k", words("drained in")]),
+        (["4", "down", "down", "enter"], ["V2", words("radiated"), words("read")]),
+        (["escape", "5"], [words("not acked")]),
+        (["enter"], [words("acknowledge")]),
+        (["escape", "question_mark"], [words("close"), "Enter"]),
+        (["escape", "escape"], ["R1", "lora"]),
+    )
+    app = CommandScreen(FakeFeed(SCENE), language, "full")
+    async with app.run_test(size=(80, 24)) as pilot:
+        for keys, wanted in steps:
+            await pilot.press(*keys)
+            await pilot.pause()
+            shown = text_of(app)
+            assert [text for text in wanted if text not in shown] == [], keys
 
 
 def test_progress_names_the_next_step_that_not_all_have_made() -> None:
@@ -296,6 +311,21 @@ def test_every_dress_draws_everything(theme: str, symbols: str) -> None:
         assert [char for char in shown if ord(char) > 127 and char not in "省中心塌方撤到倒地…"] == ["·"]
 
 
+def test_a_picture_is_drawn_as_wide_as_a_terminal_would(tmp_path: Path) -> None:
+    file = tmp_path / "screen.svg"
+    picture(CommandScreen(FakeFeed(SCENE), "zh", "full"), file)
+    drawn = ElementTree.fromstring(file.read_text(encoding="utf-8"))
+    texts = {
+        "".join(text.itertext()).replace("\xa0", " "): text for text in drawn.iter("{http://www.w3.org/2000/svg}text")
+    }
+    row = next(text for name, text in texts.items() if name.startswith("三断 指挥屏 V1"))
+    assert "R4 倒地" in " ".join(texts) and "@font-face" not in file.read_text(encoding="utf-8")
+    content = "".join(row.itertext())
+    assert abs(float(row.get("textLength", 0)) / cell_len(content) - 12.2) < 0.1
+    with pytest.raises(SanduanError):
+        picture(CommandScreen(FakeFeed(SCENE), "zh", "full"), tmp_path / "no" / "screen.svg")
+
+
 def test_text_keeps_its_contrast() -> None:
     """WCAG's 4.5 to 1 for every state on its ground."""
 
@@ -307,7 +337,7 @@ def test_text_keeps_its_contrast() -> None:
     for name in ("day", "night", "sun"):
         theme = NAMED[name]
         for role in ("foreground", "success", "warning", "error", "primary"):
-            for ground in ("background", "panel"):
+            for ground in ("background", "panel", "secondary"):
                 low, high = sorted((luminance(str(getattr(theme, role))), luminance(str(getattr(theme, ground)))))
                 assert (high + 0.05) / (low + 0.05) >= 4.5, (name, role, ground)
 

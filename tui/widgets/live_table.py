@@ -37,7 +37,6 @@ class Head(NamedTuple):
 
 
 Line = tuple[Cell, ...]
-CHOSEN = Style(reverse=True)
 
 
 class LiveTable(ScrollView, can_focus=True):
@@ -77,16 +76,16 @@ class LiveTable(ScrollView, can_focus=True):
         self._at = 0
         self._empty = empty
         self._styles: dict[State, Style] = {}
-        self._head_style = Style(bold=True)
+        self._head_style, self._chosen_style = Style(bold=True), Style(reverse=True)
 
     @property
     def chosen(self) -> Hashable:
         """The name of the chosen row; None without rows."""
         return self._names[self._at] if self._at < len(self._names) else None
 
-    def dress(self, styles: dict[State, Style], head: Style) -> None:
+    def dress(self, styles: dict[State, Style], head: Style, chosen: Style) -> None:
         """Take the colours of a theme; draws everything once."""
-        self._styles, self._head_style = styles, head
+        self._styles, self._head_style, self._chosen_style = styles, head, chosen
         self.refresh()
 
     def head(self, heads: Sequence[Head], empty: str = "") -> None:
@@ -173,7 +172,7 @@ class LiveTable(ScrollView, can_focus=True):
         if index >= len(self._lines):
             text = self._empty if not self._lines and y == 1 else ""
             return Strip([Segment(set_cell_size(f" {text}", width), ground)])
-        extra = CHOSEN if index == self._at and self.has_focus else Style()
+        extra = self._chosen_style if index == self._at and self.has_focus else Style()
         cells = [(cell.text, self._styles.get(cell.state, Style()) + extra) for cell in self._lines[index]]
         return self._strip(cells, width, ground + extra)
 
