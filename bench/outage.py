@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from bench.outage_peers import Mosquitto, Tap
+from bench.outage_sanduan import Sanduan
 
 RATE: Final = 100
 URGENT: Final = 100  # one in so many
@@ -29,6 +30,7 @@ class Side(Protocol):
     """A system under test: an edge that acknowledges, a centre that receives, a link between them through a Tap."""
 
     name: str
+    abreast: int  # messages that may wait for their acknowledgement at once
     tap: Tap
     arrived: dict[int, list[float]]  # message number -> when it was seen at the centre, each time
 
@@ -59,11 +61,17 @@ async def play(side: Side) -> dict[str, Any]:
     run = Play()
     begun = time.monotonic()
 
-    async def publish() -> None:
-        for number in range(int(PUBLISHED_S * RATE)):
-            await asyncio.sleep(max(0.0, begun + number / RATE - time.monotonic()))
+    async def hand(number: int, places: asyncio.Semaphore) -> None:
+        async with places:
             if await side.publish(number, number % URGENT == 0):
                 run.acknowledged.add(number)
+
+    async def publish() -> None:
+        places = asyncio.Semaphore(side.abreast)
+        async with asyncio.TaskGroup() as group:
+            for number in range(int(PUBLISHED_S * RATE)):
+                await asyncio.sleep(max(0.0, begun + number / RATE - time.monotonic()))
+                group.create_task(hand(number, places))
 
     async def trouble() -> None:
         for at, act in _script(side, run):
@@ -113,7 +121,7 @@ def _row(side: Side, run: Play) -> dict[str, Any]:
 
 def sides(folder: Path) -> list[Side]:
     """Everybody who plays, in order."""
-    return [Mosquitto(folder, best=False), Mosquitto(folder, best=True)]
+    return [Mosquitto(folder, best=False), Mosquitto(folder, best=True), Sanduan(folder)]
 
 
 def run() -> dict[str, Any]:

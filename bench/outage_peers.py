@@ -116,6 +116,8 @@ class Broker:
 class Mosquitto:
     """An edge broker bridged to a central one; the publisher's acknowledgement is the edge broker's PUBACK (QoS 1)."""
 
+    abreast = 1
+
     def __init__(self, folder: Path, best: bool) -> None:
         self.name = "mosquitto best" if best else "mosquitto defaults"
         settings = BEST if best else DEFAULTS
