@@ -34,6 +34,7 @@ from edge.people import write_people
 from edge.status import Status
 from edge.sticks import usual_places
 from edge.store.log import StoreLog
+from edge.store.retention import Keep
 from edge.store.store import Fresh, Store
 from edge.supervisor import Reporter, Supervisor, Task, Work, first
 from edge.supervisor import run as run_loop
@@ -85,9 +86,10 @@ def _log_to(config: Config) -> None:
 async def _run(config: Config) -> int:
     held = keys.of(config)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
+    keep = Keep(central=frozenset(config.incident["central"]))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    with alone(config.store), closing(Store.open(config.store, held.node)) as store:
+    with alone(config.store), closing(Store.open(config.store, held.node, keep=keep)) as store:
         station = Station(config, held, store)
         try:
             await first(station.run(), _until(stop))
@@ -205,24 +207,24 @@ class Station:
         self.supervisor.add(Task(name, kind, work, blocking=blocking))
 
     async def _unpack(self, reporter: Reporter) -> None:
-        """Turn committed blocks into rows on a thread of its own, behind whatever the links bring."""
+        """On a thread of its own, behind whatever the links bring: committed blocks to rows, many waiting rows to blocks."""
         loop, came = asyncio.get_running_loop(), asyncio.Event()
+        worker = StoreLog(self.store, self.keyring, self.anchor)
 
         def told(fresh: Fresh) -> None:
-            if fresh.blocks:
+            if fresh.blocks or worker.ripe():
                 loop.call_soon_threadsafe(came.set)
 
         self.store.watch(told)
         reporter.health(Health.UP)
-        unpacker = StoreLog(self.store, self.keyring, self.anchor)
         try:
             while True:
                 came.clear()
-                while await asyncio.to_thread(unpacker.unpack, UNPACK):
+                while await asyncio.to_thread(worker.work, UNPACK):
                     pass
                 await came.wait()
         finally:
-            unpacker.close()
+            worker.close()
 
     async def run(self) -> None:
         """Run everything until cancelled."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Final
 
-from edge.store.connect import Connection
+from edge.store.connect import Connection, fetch
 from edge.store.rows import spans_of
 from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
@@ -21,54 +22,60 @@ Sets = dict[Source, Ranges]
 class Index:
     """have: numbers committed here, pictures left out; held: numbers whose bytes are here; ends: by node, what it has.
 
-    Read by the log's thread. What a commit brings is added on the writer's thread while the log's waits for it; `forget`,
-    which retention calls there at any time, only ever puts new sets in place.
+    One for a store, read by any thread. It changes on the writer's thread after a commit, and always puts new sets in place
+    of the old, so whoever holds one may go on reading it.
     """
 
-    def __init__(self, conn: Connection) -> None:
-        self.have = _sets(conn.execute(_ISLANDS.format("WHERE lane != 2")))
-        self.held = _sets(conn.execute(_ISLANDS.format("WHERE held")))
+    def __init__(self, conn: Connection, path: Path) -> None:
+        """What is committed now. Raises StoreError."""
+        self.have = _sets(fetch(conn, path, _ISLANDS.format("WHERE lane != 2")))
+        self.held = _sets(fetch(conn, path, _ISLANDS.format("WHERE held")))
         self.ends: dict[int, Sets] = {}
-        for node, origin, incarnation, lane, spans in conn.execute("SELECT * FROM end_list").fetchall():
+        for node, origin, incarnation, lane, spans in fetch(conn, path, "SELECT * FROM end_list"):
             self.ends.setdefault(node, {})[Source(origin, incarnation, Lane(lane))] = spans_of(spans)
-        self.fill(conn.execute("SELECT origin, incarnation, lane, first, last FROM hole").fetchall())
+        self.fill(fetch(conn, path, "SELECT origin, incarnation, lane, first, last FROM hole"))
 
-    def add(self, block_id: BlockId) -> None:
-        """A block is here now."""
-        self.held.setdefault(block_id.source, Ranges()).add(block_id.number)
-        if block_id.lane is not Lane.PICTURE:
-            self.have.setdefault(block_id.source, Ranges()).add(block_id.number)
+    def add(self, ids: Iterable[BlockId]) -> None:
+        """Blocks are here now."""
+        came = _sets((*block_id.source, block_id.number, block_id.number) for block_id in ids)
+        self.held = _union(self.held, came)
+        self.have = _union(
+            self.have, {source: each for source, each in came.items() if source.lane is not Lane.PICTURE}
+        )
 
     def fill(self, holes: Iterable[tuple[int, int, int, int, int]]) -> None:
         """Numbers that will never come count as had."""
-        for origin, incarnation, lane, first, last in holes:
-            self.have.setdefault(Source(origin, incarnation, Lane(lane)), Ranges()).add(first, last)
+        self.have = _union(self.have, _sets(holes))
 
     def forget(self, ids: Iterable[BlockId]) -> None:
         """The bytes of blocks are gone; that they were had stays."""
-        gone: Sets = {}
-        for block_id in ids:
-            gone.setdefault(block_id.source, Ranges()).add(block_id.number)
-        for source, numbers in gone.items():
-            if source in self.held:
-                self.held[source] = self.held[source].minus(numbers)
+        gone = _sets((*block_id.source, block_id.number, block_id.number) for block_id in ids)
+        less = {source: self.held[source].minus(each) for source, each in gone.items() if source in self.held}
+        self.held = {**self.held, **less}
 
     def news(self, node: int, ends: Mapping[Source, Ranges]) -> Sets:
         """The sets of a node's end list that `ends` makes larger, as they would be afterwards."""
-        known, news = self.ends.get(node, {}), {}
-        for source, numbers in ends.items():
-            old = known.get(source, Ranges())
-            if source.lane is not Lane.PICTURE and numbers.minus(old):
-                news[source] = old.copy()
-                news[source].update(numbers)
-        return news
+        known = self.ends.get(node, {})
+        more = {
+            source: numbers
+            for source, numbers in ends.items()
+            if source.lane is not Lane.PICTURE and numbers.minus(known.get(source, Ranges()))
+        }
+        joined = _union(known, more)
+        return {source: joined[source] for source in more}
 
-    def settled(self, source: Source, nodes: Iterable[int]) -> Ranges:
-        """What at least one of `nodes` has of a source."""
-        settled = Ranges()
-        for node in nodes:
-            settled.update(self.ends.get(node, {}).get(source, Ranges()))
-        return settled
+    def learn(self, node: int, news: Mapping[Source, Ranges]) -> None:
+        """A node's end list has grown."""
+        self.ends = {**self.ends, node: {**self.ends.get(node, {}), **news}}
+
+
+def _union(sets: Sets, more: Mapping[Source, Ranges]) -> Sets:
+    """A new mapping in which the sources of `more` have new, larger sets."""
+    out = dict(sets)
+    for source, numbers in more.items():
+        out[source] = out[source].copy() if source in out else Ranges()
+        out[source].update(numbers)
+    return out
 
 
 def _sets(rows: Iterable[tuple[int, int, int, int, int]]) -> Sets:

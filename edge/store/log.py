@@ -208,7 +208,9 @@ class StoreLog:
         """
         if self.unpack(limit):
             return True
-        return any(self._store.waiting[lane] > MAX_ROWS and self.cut(lane, AHEAD_BYTES) for lane in AHEAD)
+        ids = [block for lane in AHEAD if self._store.waiting[lane] > MAX_ROWS for block in self.cut(lane, AHEAD_BYTES)]
+        self._store.grown(Lane.HISTORY, 0, Fresh(blocks=len(ids)))
+        return bool(ids)
 
     def prove(self, ids: Iterable[BlockId], level: Level) -> None:
         """A signature covers these blocks: raise them and what they brought to `level`."""

@@ -8,9 +8,11 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 from edge.store import life
+from edge.store.index import Index
 from edge.store.ingest import Ingest, Place, take
 from edge.store.migrate import migrate
 from edge.store.retention import KEEP, Keep, Retention
@@ -22,7 +24,7 @@ from hardware.driver import Health
 from hardware.errors import StoreError, StoreFull
 from hardware.observation import Observation
 from sync.events import KINDS
-from sync.ids import BlockId, Lane, Level
+from sync.ids import Lane, Level
 from sync.records import Event, EventId, Value
 
 log = logging.getLogger(__name__)
@@ -30,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Fresh:
-    """What a commit brought: rows stored, events stored with their levels, whether other nodes' blocks came."""
+    """What a commit brought: rows stored, events stored with their levels, blocks that came or were sealed ahead."""
 
     rows: int = 0
     events: list[tuple[Event, Level]] = field(default_factory=list)
@@ -49,8 +51,11 @@ class Store:
         self.ingest = Ingest()
         self.waiting: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self.watchers: list[Callable[[Fresh], None]] = []
-        self.forgotten: list[Callable[[Sequence[BlockId]], None]] = []  # told on the writer's thread whose bytes went
-        self.retention = Retention(path, origin, keep, lambda lane, rows: self.grown(lane, rows, Fresh()), self._forgot)
+        self.index = Index(writer.db.conn, path)
+        self.sealing = Lock()  # held by whoever seals rows: two would seal the same ones
+        self.retention = Retention(
+            path, origin, keep, lambda lane, rows: self.grown(lane, rows, Fresh()), self.index.forget
+        )
         writer.relief = self.retention
         self._status = StatusFile(beside(path))
 
@@ -80,11 +85,11 @@ class Store:
                 migrate(writer.db, path)
                 marker = life.Marker(path.with_name(path.name + ".life"))
                 now = life.begin(writer.db.conn, path, marker, origin, machine, below)
+                writer.committed = marker.move
+                return cls(path, origin, writer, now, clock(now.boot), keep)
             except StoreError:
                 writer.close()
                 raise
-            writer.committed = marker.move
-            return cls(path, origin, writer, now, clock(now.boot), keep)
 
         try:
             store = attempt()
@@ -195,10 +200,6 @@ class Store:
         if fresh.rows or fresh.events or fresh.blocks:
             for call in self.watchers:
                 call(fresh)
-
-    def _forgot(self, ids: Sequence[BlockId]) -> None:
-        for call in self.forgotten:
-            call(ids)
 
     def _begin(self, tx: Tx) -> None:
         """Take over what an earlier life left unsealed, and count what waits."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from edge.store.log import StoreLog
 from edge.store.reader import Reader
 from hardware.clock import Stamp
 from hardware.kinds import Quality
@@ -326,3 +327,31 @@ def test_quality_survives(nodes: dict[int, Node]) -> None:
         (35, None, 6),
         (96, 7, 0),
     ]
+
+
+def test_many_waiting_rows_are_sealed_ahead_by_a_worker(
+    nodes: dict[int, Node], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a log of its own; what it seals is there for every log of the store, and two never seal the same rows."""
+    monkeypatch.setattr("edge.store.log.MAX_ROWS", 100)
+    vehicle = nodes[VEHICLE]
+    worker = StoreLog(vehicle.store, vehicle.ring)
+    fresh: list[int] = []
+    vehicle.store.watch(lambda told: fresh.append(told.blocks))
+    vehicle.write(100)
+    vehicle.flush()
+    assert not worker.ripe()
+    assert not worker.work()
+    vehicle.write(300)
+    vehicle.flush()
+    assert worker.ripe()
+    with vehicle.store.sealing:
+        assert vehicle.log.cut(Lane.HISTORY, 1000) == []
+    while worker.work():
+        pass
+    assert not worker.ripe()
+    assert sum(fresh) > 0
+    source = Source(VEHICLE, vehicle.log.incarnation, Lane.HISTORY)
+    assert vehicle.log.have()[source] == worker.have()[source] == vehicle.log.held(source)
+    assert vehicle.log.read(BlockId(*source, vehicle.log.held(source).top)) is not None
+    worker.close()

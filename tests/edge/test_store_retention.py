@@ -34,7 +34,7 @@ class Pressure:
         def grown(lane: Lane, rows: int) -> None:
             store.grown(lane, rows, Fresh())
 
-        self.retention = Retention(store.path, store.origin, keep, grown, store._forgot)
+        self.retention = Retention(store.path, store.origin, keep, grown, store.index.forget)
         store.writer.submit(lambda tx: self.retention.pressed(tx.conn)).result()
 
     def slice(self) -> bool:
