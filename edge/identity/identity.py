@@ -196,11 +196,9 @@ class Identity:
             self._join(Secrets.decode(vault.read(self.path, self.lock)))
             vault.replace(self.path, self._label(self._name()), self.secrets.encode(), self.lock)
 
-    def reload(self) -> bool:
-        """Take in what another program saved; whether that was anything."""
-        before = self.secrets.encode()
+    def reload(self) -> None:
+        """Take in what another program saved."""
         self._join(Secrets.decode(vault.read(self.path, self.lock)))
-        return self.secrets.encode() != before
 
     def _join(self, other: Secrets) -> None:
         if other.private != self.secrets.private:

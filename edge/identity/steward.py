@@ -207,17 +207,16 @@ class Steward:
             self._gone = not stamp
             return
         self._stamp = stamp
-        if self.identity.reload():
-            before = dict(self.keyring.revoked)
-            self.book.refresh()
-            self._publish()
-            for epoch, held in self.identity.epochs().items():
-                for keys in held:
-                    if not self.keyring.holds(epoch, keys):
-                        self.keyring.add_epoch(epoch, keys)
-            if self.keyring.revoked != before:
-                self._judge()
-            self._open_again()
+        self.identity.reload()
+        before = dict(self.keyring.revoked)
+        self.book.refresh()
+        for epoch, held in self.identity.epochs().items():
+            for keys in held:
+                if not self.keyring.holds(epoch, keys):
+                    self.keyring.add_epoch(epoch, keys)
+        if self.keyring.revoked != before:
+            self._judge()
+        self._open_again()
 
     def _publish(self) -> bool:
         """Authored items that no block carries yet travel in one: revocations as flash, the rest as command."""

@@ -15,7 +15,7 @@ from sync.exchange.ends import Ends
 from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import SLOW_S, Debt, Line, Sending
 from sync.exchange.mending import Mender, mends, size_on
-from sync.ids import BlockId, Lane
+from sync.ids import BlockId, KeyClass, Lane
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
 
@@ -42,7 +42,8 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Packing:
-    """A frame being filled for an audience."""
+    """A frame being filled for an audience. trust: it holds nothing but a trust block, or part of one, and goes under the
+    lasting trust key, so that it reaches nodes that missed a re-keying."""
 
     line: Line
     to: str
@@ -50,11 +51,25 @@ class Packing:
     room: int
     data: bytearray = field(default_factory=bytearray)
     bare: bytes = b""
+    trust: bool = False
 
     @property
     def left(self) -> int:
         """Bytes of room left."""
-        return self.room - len(self.data)
+        return 0 if self.trust else self.room - len(self.data)
+
+    def takes(self, block: bytes) -> bool:
+        """Whether the block may go into this frame: a trust block only where nothing is yet."""
+        return not self.data or not _is_trust(block)
+
+    def put(self, part: bytes, block: bytes) -> None:
+        """Add a block, or a part of one."""
+        self.data += part
+        self.trust = _is_trust(block)
+
+
+def _is_trust(block: bytes) -> bool:
+    return block[0] >> 1 & 3 == KeyClass.TRUST
 
 
 class Sender:
@@ -93,7 +108,7 @@ class Sender:
 
     def _sealed(self, packing: Packing, now: float) -> Outgoing:
         line = packing.line
-        data = packing.bare or bytes(packing.data) + self.core.ring.mac(bytes(packing.data))
+        data = packing.bare or bytes(packing.data) + self.core.ring.mac(bytes(packing.data), packing.trust)
         line.sent_bytes += len(data)
         line.frames += 1
         line.hour.add(len(data), now)
@@ -224,11 +239,13 @@ class Sender:
         core.sized(block_id.lane, len(block))
         age = core.age_s(block_id, now)
         size = frame.whole_size(len(block), age)
+        if not packing.takes(block):
+            return False
         if size > packing.room:
             return self._begin(packing, block_id, block, age, targets, now)
         if size > packing.left:
             return False
-        packing.data += frame.write_whole(block_id, age, block)
+        packing.put(frame.write_whole(block_id, age, block), block)
         self._leased(line, block_id, len(block), targets, now)
         return True
 
@@ -264,12 +281,14 @@ class Sender:
     def _pieces(self, packing: Packing, sending: Sending, now: float) -> bool:
         """As much of an open block as fits; True when it is through."""
         line, age = packing.line, sending.age_s + now - sending.begun
+        if not packing.takes(sending.block):
+            return False
         while sending.symbols:
             data = repair.symbol(sending.block, sending.size, sending.symbols[0])
             part = frame.write_symbol(sending.id, age, len(sending.block), sending.size, sending.symbols[0], data)
             if len(part) > packing.left:
                 return False
-            packing.data += part
+            packing.put(part, sending.block)
             sending.symbols.popleft()
         while sending.todo:
             at, last = next(iter(sending.todo))
@@ -277,7 +296,8 @@ class Sender:
             size = min(last - at + 1, packing.left - len(head) - 3)
             if size < min(LEAST_PIECE, last - at + 1):
                 return False
-            packing.data += frame.write_piece(sending.id, age, len(sending.block), at, sending.block[at : at + size])
+            part = frame.write_piece(sending.id, age, len(sending.block), at, sending.block[at : at + size])
+            packing.put(part, sending.block)
             sending.todo = sending.todo.minus(Ranges([(at, at + size - 1)]))
         del line.open[sending.id.lane]
         for target in sending.targets:
