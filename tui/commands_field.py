@@ -21,9 +21,5 @@ COMMANDS: tuple[Command, ...] = (
     Command("doctor", "逐个设备和链路:能不能启动,缺什么", "what would start and what is missing, per device and link",
             "tui.doctor:doctor", (CONFIG, arg("--json", zh="每项输出一行 JSON", en="print one JSON line for each finding", action="store_true"))),
     Command("check-config", "检查配置文件,列出全部问题", "judge a configuration file; lists everything that is wrong",
-            "tui.field:check_config", (
-                arg("file", zh="配置文件(默认 sanduan.toml)", en="configuration file (sanduan.toml when left out)", metavar="FILE",
-                    nargs="?", default="sanduan.toml"),
-                arg("--keys", zh="列出配置文件可用的全部键", en="print every key that a file may hold", action="store_true"),
-            )),
+            "tui.field:check_config", (arg("file", zh="配置文件", en="configuration file", metavar="FILE"),)),
 )  # fmt: skip

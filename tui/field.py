@@ -30,13 +30,9 @@ def role(args: Namespace) -> int:
 
 
 def check_config(args: Namespace) -> int:
-    """List everything wrong with a file, or say that it is in order; with `keys`, tell what a file may hold."""
+    """List everything wrong with a file, or say that it is in order."""
     from edge.config import problems
-    from edge.config_manual import manual
 
-    if args.keys:
-        print(manual(), end="")
-        return 0
     found = problems(Path(args.file))
     for problem in found:
         print(problem, file=sys.stderr)

@@ -1,4 +1,4 @@
-"""Configuration files: everything wrong is told at once, with line, key, value and what is allowed; the page tells every key."""
+"""Configuration files: everything wrong is told at once, with line, key, value and what is allowed."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge.config import brokers, listen, load, problems
-from edge.config_keys import DRIVER_KEYS, SECTIONS, WEARABLE_KEYS
-from edge.config_manual import manual
+from edge.config_keys import DRIVER_KEYS, WEARABLE_KEYS
 from edge.drivers import DRIVERS
 from hardware.errors import ConfigError
 
@@ -100,9 +99,3 @@ def test_addresses() -> None:
 
 def test_every_driver_has_its_keys() -> None:
     assert DRIVER_KEYS.keys() | WEARABLE_KEYS.keys() == set(DRIVERS)
-
-
-def test_the_page_tells_every_key() -> None:
-    page = Path(__file__).parents[2] / "docs" / "config.md"
-    assert page.read_text(encoding="utf-8") == manual(), "sanduan check-config --keys > docs/config.md"
-    assert all(key.zh and key.en for section in SECTIONS for key in section.keys)
