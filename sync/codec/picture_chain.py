@@ -12,7 +12,7 @@ from typing import Final
 
 from sync.codec.picture import BASES, decode_force, encode_force
 from sync.codec.picture_people import Force, Form, Member
-from sync.codec.scene import HEARD, Scene, decode_scene, form_of
+from sync.codec.scene import HEARD, MAX_HEARD, Scene, decode_scene, form_of
 from sync.ids import BlockId
 from sync.records import Anchor
 
@@ -32,7 +32,7 @@ class Chain:
         self._since = 0
 
     def told(self, listener: int, number: int | None) -> None:
-        """A listener's latest picture, its block number modulo HEARD; None: it has none of ours."""
+        """A listener's latest of these pictures, its block number modulo HEARD; None: it has none."""
         held: set[int] = set()
         found = (
             None
@@ -80,28 +80,36 @@ class Album:
     def __init__(self, anchor: Anchor) -> None:
         self._anchor = anchor
         self._forces: dict[tuple[int, int], dict[int, Force]] = {}
+        self.told: dict[int, Mapping[tuple[int, bool], int]] = {}  # by listener, what its last scene says it heard
 
     def take(self, block_id: BlockId, body: bytes) -> Force | Scene:
         """What a picture shows; DecodeError when it is damaged or builds on one that is not here."""
         if form_of(body) is Form.SCENE:
-            return decode_scene(body)
+            scene = decode_scene(body)
+            self.told[block_id.origin] = scene.heard
+            while len(self.told) > MAX_ORIGINS:
+                del self.told[next(iter(self.told))]
+            return scene
         life = (block_id.origin, block_id.incarnation)
         known = self._forces.get(life, {})
         force = decode_force(body, block_id.number, known, self._anchor)
         self._keep(life, known, force)
         return force
 
-    def latest(self) -> Mapping[int, int]:
-        """The newest picture of each origin, to be told in a scene: its block number modulo HEARD."""
-        newest: dict[int, int] = {}
-        for (origin, _), forces in self._forces.items():
-            newest[origin] = max(forces) % HEARD
-        return newest
+    def heard(self) -> dict[tuple[int, bool], int]:
+        """The newest picture of each origin and kind, to be told in a scene: block numbers modulo HEARD; the latest MAX_HEARD."""
+        newest = {
+            (origin, vitals): max(kind)
+            for (origin, _), forces in self._forces.items()
+            for vitals in (False, True)
+            if (kind := [number for number, force in forces.items() if force.vitals is vitals])
+        }
+        return {which: number % HEARD for which, number in list(newest.items())[-MAX_HEARD:]}
 
     def _keep(self, life: tuple[int, int], known: dict[int, Force], force: Force) -> None:
         """Keep it as the youngest life of its origin, and let go what nothing can build upon any more."""
         for old in [each for each in self._forces if each[0] == life[0]]:
-            del self._forces[old]
+            del self._forces[old]  # put last: the one heard most recently
         kept = {number: each for number, each in known.items() if abs(force.number - number) <= BASES}
         self._forces[life] = kept | {force.number: force}
         while len(self._forces) > MAX_ORIGINS:

@@ -1,7 +1,7 @@
 """The scene picture: everything a commander counts, in at most 63 bytes, and the pictures its sender has (docs/wire/picture.md).
 
 A scene names each value by its row in FIELDS; what is not known is left out. Rows are only ever added at the end, and a reader
-keeps the numbers of rows that it does not know.
+keeps the numbers of rows that it does not know. What was heard of others' pictures costs about two bytes for each.
 """
 
 from __future__ import annotations
@@ -18,8 +18,7 @@ from sync.ids import unzigzag, zigzag
 
 MAX_FIELDS: Final = 64
 MAX_HEARD: Final = 32
-ORIGINS: Final = 1 << 14
-HEARD: Final = 256  # a picture heard is told by its block number modulo this
+HEARD: Final = 64  # a picture heard is told by its block number modulo this
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,17 +59,18 @@ FIELDS: Final = tuple(
 )
 LINKS: Final = ("mqtt", "lan", "meshtastic", "rdss", "carried", "voice")
 _KNOWN: Final = Table.of((1, 3))
+_ORIGIN: Final = Table.of((1, 3, 4, 4, 4, 3, 2, 2, 1, 1, 1, 1, 1, 1, 1))  # bit length of a roster index
 _SIZE: Final = Table.of((20, 20, 20, 18, 16, 14, 12, 10, 8, 7, 6, 5, 4, *[3] * 8, *[1] * 11))  # bits of a folded value
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """What one node knows of the whole: values by FIELDS name, those of unknown rows by number; heard: by origin, the latest
-    picture that can be built upon, as its block number modulo HEARD."""
+    """What one node knows of the whole: values by FIELDS name, those of unknown rows by number; heard: by origin and
+    whether with vital signs, the latest force picture that can be built upon, as its block number modulo HEARD."""
 
     values: Mapping[str, int] = field(default_factory=dict)
     unknown: Mapping[int, int] = field(default_factory=dict)
-    heard: Mapping[int, int] = field(default_factory=dict)
+    heard: Mapping[tuple[int, bool], int] = field(default_factory=dict)
 
 
 def encode_scene(scene: Scene) -> bytes:
@@ -110,13 +110,14 @@ def _scene(coder: Coder, values: Mapping[int, int]) -> dict[int, int]:
     return found
 
 
-def _heard(coder: Coder, heard: Mapping[int, int]) -> dict[int, int]:
-    """Block numbers modulo HEARD by origin."""
+def _heard(coder: Coder, heard: Mapping[tuple[int, bool], int]) -> dict[tuple[int, bool], int]:
+    """Block numbers modulo HEARD by origin and kind of picture."""
     found = {}
-    listed = sorted(heard) or [0] * MAX_HEARD
-    for origin in listed[: coder.uniform(MAX_HEARD + 1, len(heard))]:
-        origin = coder.uniform(ORIGINS, origin)
-        found[origin] = coder.uniform(HEARD, heard.get(origin, 0) % HEARD)
+    listed = sorted(heard) or [(0, False)] * MAX_HEARD
+    for origin, vitals in listed[: coder.uniform(MAX_HEARD + 1, len(heard))]:
+        number_heard = heard.get((origin, vitals), 0) % HEARD
+        key = number(coder, _ORIGIN, origin), bool(coder.uniform(2, vitals))
+        found[key] = coder.uniform(HEARD, number_heard)
     return found
 
 

@@ -13,6 +13,7 @@ from hardware.observation import PROFILE_NAMED, Observation
 from sync.events import BY_NAME
 from sync.ids import BlockId, Lane, Level
 from sync.log import Incoming, Verdict
+from sync.records import Anchor
 from sync.seal.contract import NotForUs, Role
 from sync.seal.demo import demo_keyring
 
@@ -24,12 +25,14 @@ FIX, BODY = PROFILE_NAMED["gauge"], PROFILE_NAMED["wearable"]
 class Node:
     """A store with its log and a clock set by hand."""
 
-    def __init__(self, folder: Path, origin: int, name: str = "", keep: Keep = KEEP) -> None:
+    def __init__(
+        self, folder: Path, origin: int, name: str = "", keep: Keep = KEEP, anchor: Anchor | None = None
+    ) -> None:
         self.path = folder / f"{name or origin}.db"
         machine = folder / "machine-id"
         self.store = Store.open(self.path, origin, clock=self.clock_of, ballast=0, keep=keep, machine=machine)
         self.ring = demo_keyring(b"log", ROLES, origin, self.store.life.incarnation)
-        self.log = StoreLog(self.store, self.ring)
+        self.log = StoreLog(self.store, self.ring, anchor)
 
     def clock_of(self, boot: int) -> ManualClock:
         self.clock = ManualClock(1000.0, 1_790_000_000_000, boot)

@@ -1,0 +1,198 @@
+"""A node's pictures: its people, and what it counts of the scene, sealed into the picture lane at a steady pace.
+
+One short block tells of everybody, never one packet for each wearable. Forms take turns by a schedule: the force with heart-rate
+cells for those who may see vital signs, the force for all, the scene. The newest replaces the older on every link.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Final
+
+from edge.folds import ALARM_KINDS, alarms, text
+from edge.scenes import scene_values
+from edge.store.connect import open_reader
+from edge.store.log import StoreLog
+from edge.store.reader import Latest, Reader, Snapshot
+from edge.store.sights import FORCE, force_list
+from edge.store.store import Store
+from edge.supervisor import Reporter
+from hardware.driver import Health
+from hardware.kinds import BY_NAME as KIND
+from sync.codec.picture_chain import Chain
+from sync.codec.picture_people import MAX_PEOPLE, Form, Member
+from sync.codec.scene import Scene, encode_scene
+from sync.events import key
+from sync.ids import BlockId, Content, KeyClass, Lane
+from sync.records import Anchor, Value
+
+ROOM: Final = 63  # bytes of a body that one BeiDou message of 78 bytes carries, sealed
+LEAST_ROOM: Final = 24
+MOST_ROOM: Final = 185
+PULSE_S: Final = 180  # an older heart rate is not shown
+LAT, LON = KIND["pos.lat"].number, KIND["pos.lon"].number
+PULSES: Final = (KIND["vital.hr"].number, KIND["vital.pulse"].number)
+SIGNS: Final = (KIND["vital.alarm"].number, KIND["vital.man_down"].number)
+WORN: Final = frozenset(
+    kind.number for kind in KIND.values() if kind.name.startswith("vital.")
+)  # who has these is a person
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """everyone: all the force that this node knows of, or only those whom its own devices measure; turns: forms one after
+    another, one each `every_s`; listeners: whose word decides what may be built upon (roster indexes)."""
+
+    everyone: bool
+    turns: tuple[Form, ...] = (Form.FORCE_VITAL, Form.SCENE, Form.FORCE_VITAL, Form.FORCE)
+    listeners: frozenset[int] = frozenset()
+    every_s: float = 60.0
+
+
+class Painter:
+    """Makes a node's pictures; `paint` belongs to the thread on which its log is used. up: kinds of links that work now."""
+
+    def __init__(
+        self, store: Store, log: StoreLog, anchor: Anchor, plan: Plan, up: Callable[[], Collection[str]] = tuple
+    ) -> None:
+        self.plan, self._up = plan, up
+        self._store, self._log = store, log
+        self._chains = {vitals: Chain(anchor, vitals, plan.listeners) for vitals in (False, True)}
+        self._turn = 0
+        self._places: list[str] = []
+        self._conn = open_reader(store.path)
+
+    def close(self) -> None:
+        """Let the reading connection go."""
+        self._conn.close()
+
+    async def run(
+        self,
+        call: Callable[..., Awaitable[Any]],
+        room: Callable[[], int],
+        painted: Callable[[], None],
+        reporter: Reporter,
+    ) -> None:
+        """Paint at the plan's pace until cancelled; room: bytes of a body that the narrowest link carries."""
+        reporter.health(Health.UP)
+        while True:
+            if await call(self.paint, room()) is not None:
+                painted()
+            await asyncio.sleep(self.plan.every_s)
+
+    def paint(self, room: int = ROOM) -> BlockId | None:
+        """The next picture, durable and in its lane; None when there is nothing to show."""
+        room = min(max(room, LEAST_ROOM), MOST_ROOM)
+        with closing(Reader(self._store.path, self._store.origin, clock=lambda _: self._store.clock)) as reader:
+            snapshot = reader.snapshot(0)
+            for _ in self.plan.turns:
+                form = self.plan.turns[self._turn % len(self.plan.turns)]
+                self._turn += 1
+                made = (
+                    self._scene(reader, snapshot, room)
+                    if form is Form.SCENE
+                    else self._force(reader, snapshot, form, room)
+                )
+                if made is not None:
+                    return made
+        return None
+
+    def _scene(self, reader: Reader, snapshot: Snapshot, room: int) -> BlockId | None:
+        """What is counted, and as many of the pictures heard as there is room for."""
+        values, heard = scene_values(reader, snapshot, self._up()), self._log.album.heard()
+        body = encode_scene(Scene(values, heard=heard))
+        while len(body) > room and heard:
+            heard.popitem()
+            body = encode_scene(Scene(values, heard=heard))
+        return self._put(body, KeyClass.FIELD)
+
+    def _force(self, reader: Reader, snapshot: Snapshot, form: Form, room: int) -> BlockId | None:
+        vitals = form is Form.FORCE_VITAL
+        alarmed = self._alarmed(reader)
+        self._enlist(snapshot)
+        if not self._places:
+            return None
+        people = [_member(snapshot.latest.get(subject, {}), subject in alarmed) for subject in self._places]
+        chain, number = self._chains[vitals], self._next()
+        for listener in self.plan.listeners:
+            if (told := self._log.album.told.get(listener)) is not None:
+                chain.told(listener, told.get((self._store.origin, vitals)))
+        base = chain.base(number)
+        body, force = chain.next(number, people, room)
+        made = self._put(body, KeyClass.VITAL if vitals else KeyClass.FIELD)
+        if made.number == number:
+            chain.keep(force, base)
+        return made
+
+    def _put(self, body: bytes, key_class: KeyClass) -> BlockId:
+        return self._log.put(Lane.PICTURE, Content.PICTURE, body, key_class)
+
+    def _next(self) -> int:
+        """The number that the next block of the picture lane will have."""
+        sql = "SELECT next FROM counter WHERE incarnation = ? AND name = ?"
+        found = self._conn.execute(sql, (self._store.place.incarnation, f"block{int(Lane.PICTURE)}")).fetchone()
+        return int(found[0]) if found else 0
+
+    def _alarmed(self, reader: Reader) -> set[str]:
+        marks = ", ".join("?" * len(ALARM_KINDS))
+        lines = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.lamport, e.origin, e.number", ALARM_KINDS)
+        return {alarm.subject for alarm in alarms(lines) if alarm.active}
+
+    def _enlist(self, snapshot: Snapshot) -> None:
+        """Give everybody who has none a place in the force list, and tell the others; places are never given anew."""
+        if not self._places:
+            known = force_list(self._conn, self._store.origin, self._store.place.incarnation)
+            self._places = [known[place] for place in sorted(known)]
+        missing = sorted(self._wanted(snapshot) - set(self._places), key=lambda who: _rank(snapshot, who))
+        missing = missing[: MAX_PEOPLE - len(self._places)]
+        if missing:
+            body: dict[int, Value] = {key("force", "first"): len(self._places), key("force", "subjects"): list(missing)}
+            self._store.write_event(FORCE, "", body).result()
+            self._places += missing
+
+    def _wanted(self, snapshot: Snapshot) -> set[str]:
+        """Whom the plan shows: people with a name, or who wear something that measures."""
+        people = set(snapshot.people) | {who for who, values in snapshot.latest.items() if WORN & set(values)}
+        if self.plan.everyone:
+            return people
+        own = self._conn.execute("SELECT DISTINCT subject FROM stream WHERE origin = ?", (self._store.origin,))
+        return people & {subject for (subject,) in own}
+
+
+def _rank(snapshot: Snapshot, subject: str) -> tuple[str, str]:
+    """People of one unit stand together."""
+    line = snapshot.people.get(subject)
+    return (text(line.event, "unit") if line else "", subject)
+
+
+def _member(values: Mapping[int, Latest], alarmed: bool) -> Member:
+    """A person as the latest state knows them; age is that of the place, else of the pulse."""
+    lat, lon = (_degrees(values.get(kind)) for kind in (LAT, LON))
+    pulses = [each for each in (values.get(kind) for kind in PULSES) if each is not None and each.value is not None]
+    fresh = [each for each in pulses if each.age_s is not None and each.age_s <= PULSE_S]
+    dated = values.get(LAT) if lat is not None else (pulses[0] if pulses else None)
+    age = None if dated is None or dated.age_s is None else int(dated.age_s)
+    sign = any(_set(values.get(kind)) for kind in SIGNS)
+    return Member(
+        lat if lon is not None else None, lon if lat is not None else None, _beats(fresh), alarmed or sign, age
+    )
+
+
+def _degrees(reading: Latest | None) -> int | None:
+    """1e-7 degrees."""
+    if reading is None or reading.value is None:
+        return None
+    shift = reading.exponent + 7
+    scale: int = 10 ** abs(shift)
+    return reading.value * scale if shift >= 0 else reading.value // scale
+
+
+def _beats(pulses: Iterable[Latest]) -> int | None:
+    return next((round(each.real) for each in pulses if each.real is not None), None)
+
+
+def _set(reading: Latest | None) -> bool:
+    return reading is not None and reading.value == 1 and reading.age_s is not None and reading.age_s <= PULSE_S
