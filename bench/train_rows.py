@@ -1,6 +1,6 @@
 """Make sync/codec/priors_1.bin: how each bit of each context of the range coder usually falls, over frames of many tracks.
 
-`python -m bench.train_rows DIR…`: directories of CSV files as in bench/tracks.py. Only how bits fell enters the table, never
+`python -m bench.train_rows DIR…`: directories of CSV files as in bench/tracks.py; synthetic stations come by themselves. Only how bits fell enters the table, never
 a value of a track. The shipped table's sources are in docs/wire/rows.md.
 """
 
@@ -18,6 +18,7 @@ from typing import Any, Final, TypeAlias
 import zstandard
 
 from bench.tracks import Series, series
+from bench.walkers import stations
 from sync.codec import priors, small
 from sync.codec.priors import CLASSES, CONFIDENCE, SCALES
 from sync.codec.range_coder import SLOTS, Encoder
@@ -174,7 +175,7 @@ def train(found: Iterable[Series]) -> bytes:
 
 def main(directories: Sequence[str]) -> int:
     """Train on all series of the directories and write the shipped table."""
-    table = train(each for name in directories for each in series(Path(name)))
+    table = train([*(each for name in directories for each in series(Path(name))), *stations()])
     priors.PATH.write_bytes(zstandard.ZstdCompressor(level=19).compress(table))
     return 0
 

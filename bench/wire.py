@@ -21,6 +21,7 @@ import zstandard
 
 from bench.tracks import Series, series
 from bench.train_rows import count, fit, installed, merge
+from bench.walkers import stations
 from sync.codec import decode_batches, encode_batches, encode_within
 from sync.records import Batch
 
@@ -63,9 +64,11 @@ def _held_out(found: Sequence[Series], folds: int) -> dict[str, dict[str, Any]]:
     names = sorted({each.name for each in found})
     fold = {name: at % folds for at, name in enumerate(names)}
     counts = {_label(each): count(each) for each in found}
+    always = merge(count(each) for each in stations())
     out = {}
     for held in range(min(folds, len(names))):
-        with installed(fit(merge(counts[_label(each)] for each in found if fold[each.name] != held))):
+        others = [counts[_label(each)] for each in found if fold[each.name] != held]
+        with installed(fit(merge([always, *others]))):
             out.update({_label(each): _measure(each) for each in found if fold[each.name] == held})
     return {_label(each): out[_label(each)] for each in found}
 
@@ -97,7 +100,7 @@ def _measure(each: Series) -> dict[str, Any]:
 
 
 def _framed(each: Series, batch: Batch, budget: int, out: dict[str, Any]) -> float | None:
-    """Bytes per observation of full frames; the last, which nothing follows to fill it, counts only where it is alone."""
+    """Bytes per observation of full frames, the last one left out; None where not even one is full."""
     at = size = rows = 0
     encoding = decoding = 0.0
     while at < len(batch.rows):
