@@ -35,4 +35,4 @@ def _row(result: dict[str, Any], seed: int, loss: float) -> dict[str, Any]:
 
 def _good(row: dict[str, Any]) -> bool:
     enough = row["passed"] >= ENOUGH if row["loss"] >= HARD else row["failed"] == 0
-    return enough and row["cpu_s"] <= CPU_S
+    return bool(enough and row["cpu_s"] <= CPU_S)
