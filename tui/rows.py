@@ -11,7 +11,7 @@ from edge.store.reader import EventLine, Latest, Snapshot
 from hardware.kinds import BY_NAME, KINDS, Kind, unknown
 from sync.events import KINDS as EVENTS
 from sync.ids import Lane, Level
-from sync.records import EventId
+from sync.records import Event, EventId
 from sync.trust.standing import GUEST_ACTOR, Standing, standing
 from tui.scene import AlarmRow, EventRow, LaneRow, PersonRow, Reach, Reading, Where
 from tui.telling import tell
@@ -81,19 +81,22 @@ def people(
     names = {**known, **told}
     here = where(snapshot.latest.get(station, {}), late)
     alarmed = {alarm.subject: alarm for alarm in alarms if alarm.active}
-    subjects = {*names, *(subject for subject, latest in snapshot.latest.items() if _alive(latest))} - {station}
+    subjects = {*names, *(subject for subject, latest in snapshot.latest.items() if _alive(latest))}
     rows = []
     for subject in sorted(subjects):
+        if subject == station or subject.startswith(f"{station}."):
+            continue  # this node and its further receivers
         name, unit = names.get(subject, ("", ""))
-        trouble = _without(subject, tell(alarmed[subject].line.event)) if subject in alarmed else None
+        trouble = _without(subject, alarmed[subject].line.event) if subject in alarmed else None
         rows.append(_person(subject, name, unit, snapshot.latest.get(subject, {}), here, trouble, late))
     return tuple(rows)
 
 
-def _without(subject: str, said: Said) -> Said:
-    """What is wrong, without repeating with whom."""
-    zh, en = (text.removeprefix(f"{subject} ") for text in said)
-    return zh, en
+def _without(subject: str, event: Event) -> Said:
+    """What is wrong, without repeating with whom; an SOS without a word is still one."""
+    kind = EVENTS[event.kind]
+    zh, en = (text.removeprefix(subject).strip() for text in tell(event))
+    return zh or kind.zh, en or kind.en
 
 
 def _alive(latest: Latests) -> bool:

@@ -152,6 +152,7 @@ def test_people_nobody_enrolled_are_shown_and_guests_are_marked(field: Field, fe
     field.observe(
         "!a1b2c3d4", "mesh.position", 335_000_000, 1_080_000_000, None, 5, 77, -90, 500, 1, 0, level=Level.GUEST
     )
+    field.observe("V1.gnss1", "fix", 33_500_000, 108_000_000, 9124, 0, 0, 1, 17, 9, 8)
     field.observe("gauge2", "gauge", 1000, 1, 2, 1200)
     field.observe("ghost", "heart", 70, 1, None, None, None, level=Level.QUARANTINE)
     feed.read()
@@ -206,9 +207,11 @@ def test_alarms_stand_with_the_person_they_are_about(field: Field, feed: StoreFe
         ("R1", ("R1 心率 172 限 150", "R1 heart rate 172 limit 150"), "")
     ]
     assert scene.people[0].alarm == ("心率 172 限 150", "heart rate 172 limit 150")
+    field.event("sos", "R2", subject="R2")
     field.event("alarm.ack", "P01", episode=b"abcdef")
     feed.read()
-    assert feed.scene().alarms[0].acked == "P01"
+    assert [(row.subject, row.acked) for row in feed.scene().alarms] == [("R2", ""), ("R1", "P01")]
+    assert feed.scene().people[1].alarm == ("求救", "SOS")
     assert feed.scene().events[0].text == ("R1 心率 172 限 150", "R1 heart rate 172 limit 150")
 
 
