@@ -76,6 +76,11 @@ class BlockId(NamedTuple):
     number: int
 
     @property
+    def next(self) -> BlockId:
+        """The id behind it in the same number space."""
+        return self._replace(number=self.number + 1)
+
+    @property
     def source(self) -> Source:
         """The number space this id belongs to."""
         return Source(self.origin, self.incarnation, self.lane)
@@ -119,6 +124,11 @@ class Header:
         if incarnation & 15 != self.incarnation:
             raise DecodeError("incarnation does not match the header")
         return BlockId(self.origin, incarnation, self.lane, self.number)
+
+
+def class_of(block: bytes) -> KeyClass:
+    """A sealed block's key class, by its first byte."""
+    return KeyClass(block[0] >> 1 & 3)
 
 
 def varint(value: int) -> bytes:

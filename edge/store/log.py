@@ -26,11 +26,13 @@ from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
 from sync.log import Incoming, Pending, Verdict
 from sync.ranges import Ranges
 from sync.records import Anchor, Value
-from sync.seal.contract import Sealer
+from sync.seal.keyring import SIGNED_LANES, Keyring
+from sync.trust.proofs import signature_body
 
 log = logging.getLogger(__name__)
 
 ROW_BYTES: Final = 6  # what a waiting row or event is guessed to weigh, sealed
+LEAST_SIGNED: Final = 24  # bytes of content below which a signature travels as a block of its own
 AT_ONCE: Final = (Lane.FLASH, Lane.COMMAND)
 AHEAD: Final = (Lane.TRACK, Lane.HISTORY)  # sealed during an outage, so that a link that comes finds blocks
 AHEAD_BYTES: Final = 16_000
@@ -72,7 +74,7 @@ class StoreLog:
     opening of the store begins a new life.
     """
 
-    def __init__(self, store: Store, sealer: Sealer, anchor: Anchor | None = None) -> None:
+    def __init__(self, store: Store, sealer: Keyring, anchor: Anchor | None = None) -> None:
         self.origin, self.incarnation = store.place
         self.alarm = ""
         self._store, self._sealer, self._anchor, self._index = store, sealer, anchor, store.index
@@ -139,11 +141,12 @@ class StoreLog:
     def _cut(self, lane: Lane, budget: int, at_most: int) -> list[BlockId]:
         ids: list[BlockId] = []
         while len(ids) < at_most and not self.alarm:
-            draft = self._cutter.next(lane, budget - self._sealer.overhead(lane, KeyClass.FIELD))
+            signed = budget >= self._sealer.overhead(lane, KeyClass.FIELD) + LEAST_SIGNED
+            draft = self._cutter.next(lane, budget - self._sealer.overhead(lane, KeyClass.FIELD, signed))
             if draft is None:
                 break
             try:
-                ids.append(self._seal(lane, draft))
+                ids += self._seal(lane, draft, signed=signed)
             except _Moved:
                 continue
         return ids
@@ -152,7 +155,7 @@ class StoreLog:
         self, lane: Lane, content: Content, body: bytes, key_class: KeyClass = KeyClass.FIELD, to: int | None = None
     ) -> BlockId:
         """Seal a body made elsewhere (signature, hash list, picture, end list, trust) as a block of this node; durable."""
-        return self._seal(lane, Draft(content, body, key_class, "", (), None), to)
+        return self._seal(lane, Draft(content, body, key_class, "", (), None), to)[0]
 
     def commit(self, incoming: Sequence[Incoming]) -> Sequence[Verdict]:
         """Store blocks from outside in one transaction; idempotent. Flash and command are unpacked with it."""
@@ -262,13 +265,14 @@ class StoreLog:
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         return fetch(self._conn, self._store.path, sql, values)
 
-    def _seal(self, lane: Lane, draft: Draft, to: int | None = None) -> BlockId:
+    def _seal(self, lane: Lane, draft: Draft, to: int | None = None, signed: bool = True) -> list[BlockId]:
+        """The new block, and where it could not carry its signature a second one that does."""
         now = self._store.clock.stamp()
         oldest = draft.oldest or (now.boot, now.mono_ms)
 
-        def run(tx: Tx) -> BlockId:
-            block_id = BlockId(*self._store.place, lane, take(tx, self.incarnation, f"block{int(lane)}"))
-            block = self._sealer.seal(block_id, draft.key_class, bytes((draft.content,)) + draft.body, to)
+        def run(tx: Tx) -> list[BlockId]:
+            block_id = self._number(tx, lane)
+            block = self._sealer.seal(block_id, draft.key_class, bytes((draft.content,)) + draft.body, to, signed)
             if lane is Lane.PICTURE:
                 blocks.make_room(tx, block_id)
             span = (min(draft.items), max(draft.items)) if draft.table == "observation" else (None, None)
@@ -276,11 +280,27 @@ class StoreLog:
                 tx, block_id, block, "own", draft.content, Level.ORIGIN, oldest, rows=draft.rows, span=span
             )
             self._mark(tx, draft, row)
-            tx.after(lambda: self._index.add([block_id]))
+            ids = (
+                [block_id]
+                if signed or lane not in SIGNED_LANES
+                else [block_id, self._sign(tx, block_id, block, oldest)]
+            )
+            tx.after(lambda: self._index.add(ids))
             tx.after(lambda: self._store.grown(lane, -draft.waited, Fresh()))
-            return block_id
+            return ids
 
         return self._store.writer.submit(run, urgent=True).result()
+
+    def _number(self, tx: Tx, lane: Lane) -> BlockId:
+        return BlockId(*self._store.place, lane, take(tx, self.incarnation, f"block{int(lane)}"))
+
+    def _sign(self, tx: Tx, block_id: BlockId, block: bytes, oldest: tuple[int, int]) -> BlockId:
+        """A block's signature as a block of its own."""
+        own = self._number(tx, block_id.lane)
+        body = signature_body(self._sealer, block_id, block, own)
+        sealed = self._sealer.seal(own, KeyClass.FIELD, body, signed=False)
+        blocks.insert(tx, own, sealed, "own", Content.SIGNATURE, Level.ORIGIN, oldest)
+        return own
 
     def _mark(self, tx: Tx, draft: Draft, row: int) -> None:
         """The items travel in this block now; _Moved when one of them is no longer there or waiting."""

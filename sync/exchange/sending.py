@@ -15,7 +15,7 @@ from sync.exchange.ends import Ends
 from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import SLOW_S, Debt, Line, Sending
 from sync.exchange.mending import Mender, mends, size_on
-from sync.ids import BlockId, KeyClass, Lane
+from sync.ids import BlockId, KeyClass, Lane, class_of
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
 
@@ -69,7 +69,7 @@ class Packing:
 
 
 def _is_trust(block: bytes) -> bool:
-    return block[0] >> 1 & 3 == KeyClass.TRUST
+    return class_of(block) is KeyClass.TRUST
 
 
 class Sender:
@@ -209,7 +209,8 @@ class Sender:
         core = self.core
         room = min(line.limits.mtu - MAC - frame.whole_size(0, 1), LARGE_BLOCK)
         if lane in URGENT:
-            budget = min(max(room, 160), SMALL_BLOCK)
+            least = line.limits.mtu if line.limits.names_sender else 160
+            budget = min(max(room, least), SMALL_BLOCK)
         else:
             budget = min(max(room, int(line.limits.rate * BLOCK_S)), LARGE_BLOCK)
         ids = core.log.cut(lane, budget)

@@ -1,6 +1,7 @@
 """Origin proofs apart from the block they prove: a signature as its own small block, and signed lists of block hashes.
 
-    SIGNATURE body = 04 | 1 + lane | number varint | signature (64 bytes)
+    SIGNATURE body = 04 | signature (64 bytes), of the block just before it in its own lane
+                   | 04 | 1 + lane | number varint | signature (64 bytes), of any other
     HASHES body    = 05 | lane | first number varint | signature (64 bytes) | 10-byte hash of each consecutive block
 
 Both speak of blocks of their own origin and incarnation. A hash is the first 10 bytes of the suite's digest of the block as
@@ -43,9 +44,11 @@ def holds(proof: Proof, keyring: Keyring, block: bytes) -> bool:
     return block_hash(keyring, block) == proof.hash
 
 
-def signature_body(keyring: Keyring, block_id: BlockId, block: bytes) -> bytes:
-    """The body of the block that carries another block's signature; the block went out with `signed=False`."""
+def signature_body(keyring: Keyring, block_id: BlockId, block: bytes, at: BlockId | None = None) -> bytes:
+    """The body of the block (which will be `at`) that carries another's signature; that one went out with `signed=False`."""
     signature = keyring.sign(_one(keyring, block_id, block))
+    if at == block_id.next:
+        return bytes((Content.SIGNATURE,)) + signature
     return bytes((Content.SIGNATURE, 1 + block_id.lane)) + varint(block_id.number) + signature
 
 
@@ -72,18 +75,25 @@ def read_hashes(opened: Opened, keyring: Keyring) -> list[Proof]:
 
 def signed_id(opened: Opened) -> BlockId:
     """Which block a SIGNATURE block speaks of; DecodeError when malformed."""
-    source, number = _target(Reader(opened.body), opened, Content.SIGNATURE, 1)
-    return BlockId(*source, number)
+    return _signed(opened)[0]
 
 
 def read_signature(opened: Opened, keyring: Keyring, block: bytes) -> Level:
     """The level that a SIGNATURE block gives to `block`, which `signed_id` named; SealError when it does not hold."""
+    block_id, signature = _signed(opened)
+    return keyring.verify_block(block_id, _one(keyring, block_id, block), signature)
+
+
+def _signed(opened: Opened) -> tuple[BlockId, bytes]:
+    """Which block a SIGNATURE block speaks of, and the signature."""
+    reader = Reader(opened.body)
+    if len(opened.body) == 1 + SIGNATURE and reader.byte() == Content.SIGNATURE and opened.id.number:
+        return opened.id._replace(number=opened.id.number - 1), reader.rest()
     reader = Reader(opened.body)
     source, number = _target(reader, opened, Content.SIGNATURE, 1)
     signature = reader.take(SIGNATURE)
     reader.end()
-    block_id = BlockId(*source, number)
-    return keyring.verify_block(block_id, _one(keyring, block_id, block), signature)
+    return BlockId(*source, number), signature
 
 
 def _target(reader: Reader, opened: Opened, content: Content, offset: int) -> tuple[Source, int]:

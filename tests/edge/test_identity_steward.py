@@ -24,7 +24,7 @@ from sync.ids import BlockId, Content, KeyClass, Lane, Level
 from sync.intake import opened
 from sync.records import Anchor
 from sync.seal.contract import Role
-from sync.trust.proofs import DUE_S, signature_body
+from sync.trust.proofs import DUE_S
 
 ANCHOR = Anchor(300_000_000, 1_040_000_000, 1_789_000_000_000)
 ORDER, GAUGE, BODY = BY_NAME["order"].number, PROFILE_NAMED["gauge"], PROFILE_NAMED["wearable"]
@@ -234,21 +234,18 @@ def test_a_block_other_than_its_origin_signed_for_is_set_aside(posts: dict[str, 
     assert root.rows(f"SELECT level FROM block WHERE content = 1 AND number = {block_id.number}") == [(0,)]
 
 
-def test_an_order_in_two_small_blocks_becomes_actionable(posts: dict[str, Post]) -> None:
+def test_an_order_in_two_rdss_messages_becomes_actionable(posts: dict[str, Post]) -> None:
     root, walker = posts["ROOT"], posts["W"]
     settle(posts)
-    block_id = BlockId(1, root.ring.incarnation, Lane.COMMAND, 4000)
-    root.order("evacuate")
-    (draft,) = [root.log._cutter.next(Lane.COMMAND, 300)]
-    assert draft is not None
-    block = root.ring.seal(block_id, KeyClass.FIELD, bytes((draft.content,)) + draft.body, signed=False)
-    proof_id = block_id._replace(number=4001)
-    proof = root.ring.seal(proof_id, KeyClass.FIELD, signature_body(root.ring, block_id, block), signed=False)
-    walker.log.commit([opened(walker.ring, block, block_id, "rdss")])
-    assert walker.levels(1) == [Level.MEMBER]
-    walker.log.commit([opened(walker.ring, proof, proof_id, "rdss")])
-    walker.steward.step()
-    assert walker.levels(1) == [Level.COMMAND]
+    root.order("撤")
+    order, proof = root.log.cut(Lane.COMMAND, 78)
+    assert proof == order.next
+    for block_id, level in ((order, Level.MEMBER), (proof, Level.COMMAND)):
+        block = root.log.read(block_id)
+        assert block is not None and len(block) <= 78
+        walker.log.commit([opened(walker.ring, block, None, "rdss")])
+        walker.steward.step()
+        assert walker.levels(1) == [level]
 
 
 def test_a_revoked_node_is_marked_everywhere_without_a_server(posts: dict[str, Post]) -> None:

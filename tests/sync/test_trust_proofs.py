@@ -51,6 +51,8 @@ def test_an_order_of_one_rdss_message_is_proven_by_a_second_one(rings: dict[int,
         rings[1], signature_body(rings[1], BlockId(1, rings[1].incarnation, Lane.FLASH, 7), order), Lane.FLASH
     )
     assert len(proof.body) == 2 + 1 + 64
+    short = signature_body(rings[1], BlockId(1, rings[1].incarnation, Lane.FLASH, 98), order, proof.id)
+    assert len(short) == 65 and signed_id(carried(rings[1], short, Lane.FLASH)).number == 98
     assert signed_id(proof) == BlockId(1, rings[1].incarnation, Lane.FLASH, 7)
     assert read_signature(proof, rings[2], order) is Level.COMMAND
     with pytest.raises(SealError):
