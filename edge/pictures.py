@@ -22,6 +22,7 @@ from edge.store.store import Store
 from edge.supervisor import Reporter
 from hardware.driver import Health
 from hardware.kinds import BY_NAME as KIND
+from radios.bearer import Limits
 from sync.codec.picture_chain import Chain
 from sync.codec.picture_people import MAX_PEOPLE, Form, Member
 from sync.codec.scene import Scene, encode_scene
@@ -32,6 +33,9 @@ from sync.records import Anchor, Value
 ROOM: Final = 63  # bytes of a body that one BeiDou message of 78 bytes carries, sealed
 LEAST_ROOM: Final = 24
 MOST_ROOM: Final = 185
+SEALED: Final = 15  # bytes around a body that travels bare, where the network names the sender
+FRAMED: Final = 27  # and at most in a frame with a hop MAC
+IDLE_S: Final = 5.0  # nothing to show yet: look again
 PULSE_S: Final = 180  # an older heart rate is not shown
 LAT, LON = KIND["pos.lat"].number, KIND["pos.lon"].number
 PULSES: Final = (KIND["vital.hr"].number, KIND["vital.pulse"].number)
@@ -50,6 +54,14 @@ class Plan:
     turns: tuple[Form, ...] = (Form.FORCE_VITAL, Form.SCENE, Form.FORCE_VITAL, Form.FORCE)
     listeners: frozenset[int] = frozenset()
     every_s: float = 60.0
+
+
+# What each role shows: a unit its own people, a vehicle everybody and the scene, a centre the scene and what it heard.
+PLANS: Final = {
+    "agent": Plan(True),
+    "unit": Plan(False, (Form.FORCE_VITAL, Form.FORCE)),
+    "central": Plan(True, (Form.SCENE,)),
+}
 
 
 class Painter:
@@ -72,44 +84,45 @@ class Painter:
     async def run(
         self,
         call: Callable[..., Awaitable[Any]],
-        room: Callable[[], int],
+        links: Callable[[], Iterable[Limits]],
         painted: Callable[[], None],
         reporter: Reporter,
     ) -> None:
-        """Paint at the plan's pace until cancelled; room: bytes of a body that the narrowest link carries."""
+        """Paint at the plan's pace until cancelled; links: what those that are up can carry."""
         reporter.health(Health.UP)
         while True:
-            if await call(self.paint, room()) is not None:
+            made = await call(self.paint, room(links()))
+            if made is not None:
                 painted()
-            await asyncio.sleep(self.plan.every_s)
+            await asyncio.sleep(self.plan.every_s if made is not None else min(self.plan.every_s, IDLE_S))
 
-    def paint(self, room: int = ROOM) -> BlockId | None:
+    def paint(self, budget: int = ROOM) -> BlockId | None:
         """The next picture, durable and in its lane; None when there is nothing to show."""
-        room = min(max(room, LEAST_ROOM), MOST_ROOM)
+        budget = min(max(budget, LEAST_ROOM), MOST_ROOM)
         with closing(Reader(self._store.path, self._store.origin, clock=lambda _: self._store.clock)) as reader:
             snapshot = reader.snapshot(0)
             for _ in self.plan.turns:
                 form = self.plan.turns[self._turn % len(self.plan.turns)]
                 self._turn += 1
                 made = (
-                    self._scene(reader, snapshot, room)
+                    self._scene(reader, snapshot, budget)
                     if form is Form.SCENE
-                    else self._force(reader, snapshot, form, room)
+                    else self._force(reader, snapshot, form, budget)
                 )
                 if made is not None:
                     return made
         return None
 
-    def _scene(self, reader: Reader, snapshot: Snapshot, room: int) -> BlockId | None:
+    def _scene(self, reader: Reader, snapshot: Snapshot, budget: int) -> BlockId | None:
         """What is counted, and as many of the pictures heard as there is room for."""
         values, heard = scene_values(reader, snapshot, self._up()), self._log.album.heard()
         body = encode_scene(Scene(values, heard=heard))
-        while len(body) > room and heard:
+        while len(body) > budget and heard:
             heard.popitem()
             body = encode_scene(Scene(values, heard=heard))
         return self._put(body, KeyClass.FIELD)
 
-    def _force(self, reader: Reader, snapshot: Snapshot, form: Form, room: int) -> BlockId | None:
+    def _force(self, reader: Reader, snapshot: Snapshot, form: Form, budget: int) -> BlockId | None:
         vitals = form is Form.FORCE_VITAL
         alarmed = self._alarmed(reader)
         self._enlist(snapshot)
@@ -121,7 +134,7 @@ class Painter:
             if (told := self._log.album.told.get(listener)) is not None:
                 chain.told(listener, told.get((self._store.origin, vitals)))
         base = chain.base(number)
-        body, force = chain.next(number, people, room)
+        body, force = chain.next(number, people, budget)
         made = self._put(body, KeyClass.VITAL if vitals else KeyClass.FIELD)
         if made.number == number:
             chain.keep(force, base)
@@ -160,6 +173,12 @@ class Painter:
             return people
         own = self._conn.execute("SELECT DISTINCT subject FROM stream WHERE origin = ?", (self._store.origin,))
         return people & {subject for (subject,) in own}
+
+
+def room(links: Iterable[Limits]) -> int:
+    """Bytes of a body that the narrowest of these links carries in one frame; ROOM without any."""
+    rooms = [each.mtu - (SEALED if each.names_sender else FRAMED) for each in links if Lane.PICTURE in each.lanes]
+    return min(rooms, default=ROOM)
 
 
 def _rank(snapshot: Snapshot, subject: str) -> tuple[str, str]:

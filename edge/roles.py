@@ -13,7 +13,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
@@ -29,8 +29,10 @@ from edge.gather import Context, Gather
 from edge.guests import Guests
 from edge.identity.steward import Steward
 from edge.intents import Intents
+from edge.link import LINKED
 from edge.node import Node
 from edge.people import write_people
+from edge.pictures import PLANS, Painter
 from edge.status import Status
 from edge.sticks import usual_places
 from edge.store.log import StoreLog
@@ -39,6 +41,7 @@ from edge.store.store import Fresh, Store
 from edge.supervisor import Reporter, Supervisor, Task, Work, first
 from edge.supervisor import run as run_loop
 from hardware.driver import Driver, Health
+from radios.bearer import Limits
 from sync.exchange import Exchange
 from sync.exchange.policy import Policy
 from sync.seal.contract import Role
@@ -122,6 +125,7 @@ class Station:
         self.courier: Courier | None = None
         self.place = Place(config.station["id"], store.clock, self._carriers())
         self._came = asyncio.Event()
+        self.painter = self._painter()
         self._services()
         self._devices()
         self._links()
@@ -146,6 +150,9 @@ class Station:
         self._add("status", "service", status.run)
         self._add("unpack", "service", self._unpack)
         self._add("trust", "service", partial(self.steward.run, self.node.call, self.node.nudge))
+        if self.painter is not None:
+            paint = partial(self.painter.run, self.node.call, self._limits, self.node.nudge)
+            self._add("pictures", "service", paint)
         if not self.part.passes:
             self._add("intents", "service", Intents(self.store, self.keys.role is Role.COMMAND).run)
         watch = self.config.sticks["watch"]
@@ -155,6 +162,24 @@ class Station:
                 self.log, self.keyring, self.store.clock, self.node.call, places, moved=self.node.nudge_from
             )
             self._add("sticks", "service", self.courier.run)
+
+    def _painter(self) -> Painter | None:
+        """Who shows others what this node knows, in its role's way."""
+        plan = PLANS.get(self.config.station["role"])
+        if plan is None:
+            return None
+        plan = replace(plan, listeners=frozenset(self.config.incident["central"]) - {self.keys.node})
+        return Painter(self.store, self.log, self.anchor, plan, self._up)
+
+    def _limits(self) -> list[Limits]:
+        """What the links that are up can carry."""
+        return [link.bearer.limits for link in self.node.links.values() if link.bearer.health.state in LINKED]
+
+    def _up(self) -> set[str]:
+        """Kinds of the links that are up."""
+        kinds = {named.name: named.kind for named in self.config.bearers}
+        up = (name for name, link in self.node.links.items() if link.bearer.health.state in LINKED)
+        return {kinds.get(name, name) for name in up}
 
     def _devices(self) -> None:
         for named in self.config.devices:
@@ -237,6 +262,8 @@ class Station:
         self.gather.flush()
         self.node.close()
         self.steward.close()
+        if self.painter is not None:
+            self.painter.close()
         self.log.close()
 
 
