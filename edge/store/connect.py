@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from sqlite_utils import Database
+
 if TYPE_CHECKING:
     import sqlite3
 else:
@@ -85,8 +87,8 @@ def open_writer(path: Path, quota: int | None = None) -> Connection:
     return conn
 
 
-def open_reader(path: Path) -> Connection:
-    """A read-only connection for one thread; readers fetch everything at once and keep no cursor. Raises StoreError.
+def open_reader(path: Path) -> Database:
+    """A read-only database for one thread; readers fetch everything at once and keep no cursor. Raises StoreError.
 
     On a read-only medium without a journal beside the file, SQLite can only read it as unchanging.
     """
@@ -97,15 +99,15 @@ def open_reader(path: Path) -> Connection:
             conn.execute("PRAGMA query_only=ON")
             conn.execute("PRAGMA busy_timeout=2000")
             conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            return conn
+            return Database(conn, recursive_triggers=False)
         except sqlite3.Error as error:
             failure = trouble(error, path) or StoreError(f"{path}: {error}")
     raise failure
 
 
-def fetch(conn: Connection, path: Path, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+def fetch(db: Database, path: Path, sql: str, values: Sequence[Any] = ()) -> list[Any]:
     """All rows of a query; StoreError when the storage fails."""
     try:
-        return conn.execute(sql, values).fetchall()
+        return db.execute(sql, values).fetchall()
     except sqlite3.Error as error:
         raise trouble(error, path) or StoreError(f"{path}: {error}") from error

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from edge.store.connect import Connection
+from sqlite_utils import Database
+
 from edge.store.rows import EVENT_COLUMNS, event_of, profile_of, row_of
 from hardware.observation import Profile
 from sync import codec
@@ -50,8 +51,8 @@ class Draft:
 class Cutter:
     """Reads what waits, for one log."""
 
-    def __init__(self, conn: Connection, source: tuple[int, int], anchor: Anchor | None) -> None:
-        self._conn, self._place, self._anchor = conn, source, anchor
+    def __init__(self, db: Database, source: tuple[int, int], anchor: Anchor | None) -> None:
+        self._db, self._place, self._anchor = db, source, anchor
         self._profiles: dict[int, Profile] = {}
 
     def next(self, lane: Lane, room: int) -> Draft | None:
@@ -61,7 +62,7 @@ class Cutter:
         )
 
     def _holes(self, room: int) -> Draft | None:
-        found = self._conn.execute(
+        found = self._db.execute(
             "SELECT id, origin, incarnation, lane, first, last, reason, rows FROM hole WHERE block IS NULL LIMIT ?",
             (MAX_ITEMS,),
         ).fetchall()
@@ -69,7 +70,7 @@ class Cutter:
 
     def _events(self, lane: Lane, room: int) -> Draft | None:
         source = Source(*self._place, lane)
-        found = self._conn.execute(
+        found = self._db.execute(
             f"SELECT id, {EVENT_COLUMNS} FROM event WHERE block IS NULL AND lane = ? ORDER BY id LIMIT ?",
             (lane, MAX_ITEMS),
         ).fetchall()
@@ -83,7 +84,7 @@ class Cutter:
         """Rows of one key class, by stream; before them the descriptors of streams that have not travelled yet."""
         limit = min(MAX_ROWS, 8 + room // 2)
         found = min(
-            (self._conn.execute(_WAITING, (lane, vital, limit)).fetchall() for vital in (0, 1)),
+            (self._db.execute(_WAITING, (lane, vital, limit)).fetchall() for vital in (0, 1)),
             key=lambda rows: rows[0][0] if rows else float("inf"),
         )
         if not found:
@@ -119,7 +120,7 @@ class Cutter:
 
     def _profile(self, row: int) -> Profile:
         if row not in self._profiles:
-            found = self._conn.execute("SELECT number, name, fields FROM profile WHERE id = ?", (row,)).fetchone()
+            found = self._db.execute("SELECT number, name, fields FROM profile WHERE id = ?", (row,)).fetchone()
             self._profiles[row] = profile_of(*found)
         return self._profiles[row]
 

@@ -6,7 +6,9 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
-from edge.store.connect import Connection, fetch
+from sqlite_utils import Database
+
+from edge.store.connect import fetch
 from edge.store.rows import spans_of
 from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
@@ -26,14 +28,14 @@ class Index:
     of the old, so whoever holds one may go on reading it.
     """
 
-    def __init__(self, conn: Connection, path: Path) -> None:
+    def __init__(self, db: Database, path: Path) -> None:
         """What is committed now. Raises StoreError."""
-        self.have = _sets(fetch(conn, path, _ISLANDS.format("WHERE lane != 2")))
-        self.held = _sets(fetch(conn, path, _ISLANDS.format("WHERE held")))
+        self.have = _sets(fetch(db, path, _ISLANDS.format("WHERE lane != 2")))
+        self.held = _sets(fetch(db, path, _ISLANDS.format("WHERE held")))
         self.ends: dict[int, Sets] = {}
-        for node, origin, incarnation, lane, spans in fetch(conn, path, "SELECT * FROM end_list"):
+        for node, origin, incarnation, lane, spans in fetch(db, path, "SELECT * FROM end_list"):
             self.ends.setdefault(node, {})[Source(origin, incarnation, Lane(lane))] = spans_of(spans)
-        self.fill(fetch(conn, path, "SELECT origin, incarnation, lane, first, last FROM hole"))
+        self.fill(fetch(db, path, "SELECT origin, incarnation, lane, first, last FROM hole"))
 
     def add(self, ids: Iterable[BlockId]) -> None:
         """Blocks are here now."""

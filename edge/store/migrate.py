@@ -15,7 +15,7 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from edge.store.connect import Connection, DatabaseError, complete_statement, trouble
+from edge.store.connect import DatabaseError, complete_statement, trouble
 from hardware.errors import StoreCorrupt, StoreError, StoreNewer
 from hardware.kinds import KINDS
 from sync.events import KINDS as EVENT_KINDS
@@ -39,29 +39,29 @@ def migrate(db: Database, path: Path) -> None:
 
 def _version(db: Database, path: Path) -> int:
     """The file's schema, 0 for an empty file; StoreNewer or StoreCorrupt when this program must not write it."""
-    version = int(db.conn.execute("PRAGMA user_version").fetchone()[0])
+    version = int(db.execute("PRAGMA user_version").fetchone()[0])
     names = set(db.table_names())
     if version == 0 and names - {Migrations.migrations_table}:
         raise StoreCorrupt(f"{path}: this SQLite file is not a Sanduan store")
-    _refuse_newer(db.conn, version, path)
+    _refuse_newer(db, version, path)
     return version
 
 
-def readable(conn: Connection, path: Path) -> None:
+def readable(db: Database, path: Path) -> None:
     """Whether a reader of this version understands the file; StoreNewer, StoreCorrupt or StoreError when not."""
     try:
-        version = int(conn.execute("PRAGMA user_version").fetchone()[0])
+        version = int(db.execute("PRAGMA user_version").fetchone()[0])
         if version == 0:
             raise StoreCorrupt(f"{path}: this SQLite file is not a Sanduan store, or not made yet")
-        _refuse_newer(conn, version, path)
+        _refuse_newer(db, version, path)
     except DatabaseError as error:
         raise trouble(error, path) or StoreError(f"{path}: {error}") from error
 
 
-def _refuse_newer(conn: Connection, version: int, path: Path) -> None:
+def _refuse_newer(db: Database, version: int, path: Path) -> None:
     if version <= SCHEMA:
         return
-    needs = conn.execute("SELECT value FROM meta WHERE name = 'readable_from'").fetchone()
+    needs = db.execute("SELECT value FROM meta WHERE name = 'readable_from'").fetchone()
     if needs is None or needs[0] > SCHEMA:
         raise StoreNewer(
             f"{path}: written by a newer program (schema {version}; this one knows up to {SCHEMA}). "

@@ -114,21 +114,21 @@ class Reader:
         clock: Callable[[int], Clock] = SystemClock,
     ) -> None:
         self.path, self.origin, self.central = path, origin, frozenset(central)
-        self._conn = open_reader(path)
+        self._db = open_reader(path)
         self._version = -1
         self._make_clock = clock
         self._clock = clock(0)
         self._boot = -1
         self._offsets: dict[int, int] = {}
         try:
-            readable(self._conn, path)
+            readable(self._db, path)
         except StoreError:
-            self._conn.close()
+            self._db.close()
             raise
 
     def close(self) -> None:
         """Let the file go."""
-        self._conn.close()
+        self._db.close()
 
     def changed(self) -> bool:
         """Whether anything was committed since the last call; costs microseconds. True at first."""
@@ -145,7 +145,7 @@ class Reader:
     def snapshot(self, events: int = 50) -> Snapshot:
         """Everything a screen shows, with the newest `events` events, newest first."""
         try:
-            self._conn.execute("BEGIN")
+            self._db.execute("BEGIN")
             self._refresh()
             ends = self.ends()
             status, status_age = self.status()
@@ -164,8 +164,8 @@ class Reader:
                 status_age_s=status_age,
             )
         finally:
-            if self._conn.in_transaction:
-                self._conn.execute("COMMIT")
+            if self._db.conn.in_transaction:
+                self._db.execute("COMMIT")
 
     def events(
         self, where: str, values: Sequence[Any] = (), ends: Mapping[int, Mapping[Source, Ranges]] | None = None
@@ -204,7 +204,7 @@ class Reader:
         return {origin: (json.loads(vals), self._age(boot, ms)) for origin, vals, boot, ms in rows}
 
     def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        return fetch(self._conn, self.path, sql, values)
+        return fetch(self._db, self.path, sql, values)
 
     def _refresh(self) -> None:
         """Learn the present boot and what is known of earlier boots' clocks."""

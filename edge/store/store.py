@@ -51,7 +51,7 @@ class Store:
         self.ingest = Ingest()
         self.waiting: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self.watchers: list[Callable[[Fresh], None]] = []
-        self.index = Index(writer.db.conn, path)
+        self.index = Index(writer.db, path)
         self.sealing = Lock()  # held by whoever seals rows: two would seal the same ones
         self.retention = Retention(
             path, origin, keep, lambda lane, rows: self.grown(lane, rows, Fresh()), self.index.forget
