@@ -14,7 +14,7 @@ COMMANDS: tuple[Command, ...] = (
                     choices=("day", "night", "sun", "16")),
                 arg("--symbols", zh="符号:full 全、narrow 窄字符、ascii", en="symbols: full, narrow (none drawn double), ascii", choices=("full", "narrow", "ascii")),
                 arg("--picture", zh="不开屏,把一帧画面存成 SVG", en="open no screen, save one frame as SVG", metavar="FILE"),
-                arg("--slow", zh="慢速链路(SSH):16 色,每 2 秒更新", en="for slow lines (SSH): 16 colours, an update every 2 s", action="store_true"),
+                arg("--slow", zh="慢速链路(SSH):16 色,每 5 秒更新", en="for slow lines (SSH): 16 colours, an update every 5 s", action="store_true"),
             )),
     Command("replay", "读接收机录音文件,逐历元输出", "read receiver recordings; one line per fix epoch",
             "tui.look:replay", (

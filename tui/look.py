@@ -31,7 +31,7 @@ def _plain(row: dict[str, Any]) -> str:
     return "{time}  {lat:11.7f} {lon:12.7f}  {alt} m  quality {quality}  {satellites} satellites".format(**row)
 
 
-SLOW_S: Final = 2.0
+SLOW_S: Final = 5.0
 
 
 def screen(args: Namespace) -> int:

@@ -180,7 +180,7 @@ class LiveTable(ScrollView, can_focus=True):
         segments: list[Segment] = []
         for (text, style), size, head in zip(cells, self.widths(width), self._heads):
             segments += [Segment(fit(text, size, head.right), style), Segment(" ", ground)]
-        return Strip(segments).adjust_cell_length(width, ground)
+        return Strip(segments).adjust_cell_length(width, ground).simplify()
 
 
 def fit(text: str, size: int, right: bool = False) -> str:
