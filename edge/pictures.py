@@ -90,11 +90,12 @@ class Painter:
     ) -> None:
         """Paint at the plan's pace until cancelled; links: what those that are up can carry."""
         reporter.health(Health.UP)
+        made: BlockId | None = None
         while True:
+            await asyncio.sleep(self.plan.every_s if made is not None else min(self.plan.every_s, IDLE_S))
             made = await call(self.paint, room(links()))
             if made is not None:
                 painted()
-            await asyncio.sleep(self.plan.every_s if made is not None else min(self.plan.every_s, IDLE_S))
 
     def paint(self, budget: int = ROOM) -> BlockId | None:
         """The next picture, durable and in its lane; None when there is nothing to show."""
