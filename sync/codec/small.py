@@ -148,6 +148,7 @@ class Rows:
         for index, column in enumerate(self.columns):
             if column is None or self.nulls[index]:
                 values.append(None)
+                error = -1
                 continue
             given = (source[index] or 0) if source else 0
             divisor, phase = self.plan.lattice[index]

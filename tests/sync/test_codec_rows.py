@@ -1,0 +1,271 @@
+"""Rows on the wire: whatever was measured comes back, budgets are filled, figures and vectors hold, damage is one exception."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bench import wire
+from bench.tracks import read_track
+from bench.walkers import stations
+from hardware.errors import DecodeError
+from hardware.observation import PROFILE_NAMED, Column, Predictor, Profile
+from sync.codec import decode_batches, encode_batches, encode_within, small
+from sync.codec.columns import read_columns, write_columns, write_deltas
+from sync.codec.octets import Reader
+from sync.codec.planes import read_planes, write_planes
+from sync.codec.range_coder import SLOTS, Decoder, Encoder
+from sync.codec.small import DRIFT_MS, MAX_VALUES, read_small, write_small
+from sync.records import Anchor, Batch, Row
+
+DATA: Final = Path(__file__).parents[1] / "data"
+PAGE: Final = Path(__file__).parents[2] / "docs/wire/rows.md"
+ANCHOR: Final = Anchor(301_500_000, 1_191_000_000, 1_784_494_800_000)
+WALKER: Final = read_track(DATA / "tracks/walker_1hz.csv")
+FIX: Final = PROFILE_NAMED["fix"]
+ODD: Final = Profile(0, "", (Column(4711, -3), Column(90_001, 2, Predictor.HOLD), Column(38, -6, Predictor.POSITION)))
+
+
+def rows_of(values: list[tuple[int | None, ...]], start: int = ANCHOR.start_ms, step: int = 1000) -> tuple[Row, ...]:
+    return tuple(
+        Row(at * step, start + at * step, 3, each, tuple(2 * (value is None) for value in each))
+        for at, each in enumerate(values)
+    )
+
+
+def returned(batches: list[Batch], anchor: Anchor | None = ANCHOR) -> list[list[Batch]]:
+    """What comes back by the range coder and by the smallest method."""
+    body, taken = write_small(batches, anchor, None)
+    assert taken == sum(len(batch.rows) for batch in batches)
+    return [read_small(body, anchor), decode_batches(encode_batches(batches, anchor), anchor)]
+
+
+def settled(batches: list[Batch]) -> list[Any]:
+    """All that must come back: monotonic times of dated rows after the first are only near."""
+    return [
+        (b.stream, b.boot, b.profile, [(r.mono_ms if not at or r.wall_ms is None else None, *r[1:]) for at, r in enumerate(b.rows)])
+        for b in batches
+    ]  # fmt: skip
+
+
+EDGES: Final = {
+    "high, deep, wrapping the date line": Batch(
+        1, 1, PROFILE_NAMED["wearable"],
+        rows_of([
+            (89_999_999 - at, 179_999_990 + 5 * at if at < 2 else -180_000_000 + at, 16_140 + at * 70_000 - 200_000 * (at % 2),
+             at, 60, 97, 366, 100) for at in range(9)
+        ]),
+    ),
+    "one observation": Batch(3, 2, FIX, rows_of([(30_150_000, 119_100_000, 1800, 3, 359, 1, 9, 4, 8)])),
+    "ten hertz": Batch(1, 1, FIX, rows_of([(at, -at, 2, 3, at % 360, 1, 9, 4, 8) for at in range(60)], step=100)),
+    "years ahead and back": Batch(
+        1, 1, PROFILE_NAMED["battery"],
+        tuple(Row(at * 1000, ANCHOR.start_ms + (at % 3 - 1) * 10**11 * at, 1, (50,), (0,)) for at in range(12)),
+    ),
+    "no wall time, then one": Batch(
+        1, 9, PROFILE_NAMED["heart"],
+        tuple(Row(7000 + 990 * at, None if at < 5 else ANCHOR.start_ms + at, 0 if at < 5 else 2, (70, 1, None, None, None),
+                  (0, 0, 2, 2, 2)) for at in range(10)),
+    ),
+    "kinds that nobody knows": Batch(70_000, 66_000, ODD, rows_of([(at * at - 50, None, -(2**62) * (at % 2)) for at in range(20)])),
+    "quality changes and gaps": Batch(
+        1, 1, PROFILE_NAMED["gas4"],
+        tuple(Row(at, ANCHOR.start_ms + at, 3, (209, None if at % 3 else 4, 0, at), (at % 8, 2 if at % 3 else 1, 0, at // 4 % 8))
+              for at in range(40)),
+    ),
+    "the widest values": Batch(1, 1, ODD, rows_of([(2**63 - 1, -(2**63), 2**63 - 1), (-(2**63), 2**63 - 1, -(2**63))] * 4)),
+    "no columns, no rows": Batch(0, 0, Profile(0, "", ()), rows_of([(), ()])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EDGES)
+@pytest.mark.parametrize("anchor", [ANCHOR, None])
+def test_edges_come_back(name: str, anchor: Anchor | None) -> None:
+    for back in returned([EDGES[name]], anchor):
+        assert settled(back) == settled([EDGES[name]])
+
+
+def test_mixed_streams_share_a_block() -> None:
+    mixed = [*EDGES.values(), WALKER, Batch(5, 1, FIX, ()), *(each.batch for each in stations(20))]
+    for back in returned(mixed):
+        assert settled(back) == settled(mixed)
+
+
+COLUMNS = st.builds(Column, st.integers(0, 5000), st.integers(-9, 9), st.sampled_from(Predictor))
+PROFILES = st.one_of(
+    st.sampled_from(sorted(PROFILE_NAMED.values(), key=lambda each: each.number)),
+    st.builds(Profile, st.integers(0, 300), st.text(max_size=8), st.lists(COLUMNS, max_size=4).map(tuple)),
+)
+
+
+@st.composite
+def batches(draw: st.DrawFn) -> Batch:
+    profile = draw(PROFILES)
+    value = st.none() | st.integers(-400, 400) | st.integers(-(2**63), 2**63 - 1)
+    wall, mono, rows = draw(st.integers(-(2**40), 2**42)), draw(st.integers(0, 2**40)), []
+    for _ in range(draw(st.integers(0, 8))):
+        step = draw(st.sampled_from([100, 1000, 1000, 1001, -5, 10**11]))
+        wall, mono = wall + step, mono + abs(step) + draw(st.sampled_from([0, 0, 3, 5000]))
+        values = tuple(draw(value) for _ in profile.columns)
+        grades = tuple(draw(st.integers(0, 7)) for _ in profile.columns)
+        rows.append(Row(mono, draw(st.sampled_from([wall, wall, None])), draw(st.integers(0, 3)), values, grades))
+    return Batch(draw(st.integers(0, 300)), draw(st.integers(0, 70_000)), profile, tuple(rows))
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(batches(), max_size=3), st.sampled_from([None, ANCHOR]))
+def test_any_rows_come_back(given_batches: list[Batch], anchor: Anchor | None) -> None:
+    for back in returned(given_batches, anchor):
+        assert settled(back) == settled(given_batches)
+
+
+def test_monotonic_times_stay_near_wall_times() -> None:
+    rows = tuple(Row(at * 1007, ANCHOR.start_ms + at * 1000, 3, (1,), (0,)) for at in range(600))
+    batch = Batch(1, 1, PROFILE_NAMED["battery"], rows)
+    (back,) = read_small(write_small([batch], ANCHOR, None)[0], ANCHOR)
+    assert all(abs(a.mono_ms - b.mono_ms) <= DRIFT_MS for a, b in zip(back.rows, rows, strict=True))
+
+
+@pytest.mark.parametrize("budget", [40, 63, 78, 200, 229, 600, 1750])
+def test_a_budget_is_kept_and_filled(budget: int) -> None:
+    at = 0
+    while at < len(WALKER.rows):
+        rest = Batch(1, 1, WALKER.profile, WALKER.rows[at:])
+        body, taken = encode_within([rest], ANCHOR, budget)
+        assert len(body) <= budget and taken
+        assert decode_batches(body, ANCHOR)[0].rows == rest.rows[:taken]
+        at += taken
+        assert len(body) > budget - 12 or at == len(WALKER.rows), "a row more would have fitted"
+
+
+def test_what_does_not_fit_64_bits_is_refused() -> None:
+    for value in (2**63, -(2**63) - 1):
+        batch = Batch(1, 1, PROFILE_NAMED["battery"], rows_of([(value,)]))
+        with pytest.raises(ValueError, match="64 bits"):
+            encode_batches([batch], ANCHOR)
+        with pytest.raises(ValueError, match="64 bits"):
+            encode_within([batch], ANCHOR, 200)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.integers(-(2**63), 2**63 - 1), max_size=40))
+def test_planes_give_back_their_series(values: list[int]) -> None:
+    reader = Reader(write_planes(values))
+    assert read_planes(reader, len(values)) == values
+    reader.end()
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 2), st.integers(-(2**66), 2**66)), max_size=60))
+def test_the_range_coder_gives_back_what_it_took(items: list[tuple[int, int, int]]) -> None:
+    fresh, coder = [1 << 15] * SLOTS + [0] * SLOTS, Encoder()
+    states = list(fresh)
+    for expected, sign, value in items:
+        coder.number(states, expected, sign, value)
+    data, states = coder.close(), list(fresh)
+    reader = Decoder(data)
+    assert [reader.number(states, expected, sign) for expected, sign, _ in items] == [value for _, _, value in items]
+    assert len(data) <= coder.size()
+
+
+def test_the_headline_can_be_repeated() -> None:
+    """The bench on the repository's own tracks gives the recorded bytes, to the last digit."""
+    expected = json.loads((DATA / "tracks/expected.json").read_text())
+    found = wire.run(str(DATA / "tracks"))
+    figures = {name: {key: each[key] for key in expected["files"][name]} for name, each in found["files"].items()}
+    assert figures == expected["files"]
+    assert {key: found["medians"][key] for key in expected["medians"]} == expected["medians"]
+
+
+VECTORS: Final = json.loads((DATA / "codec/rows.json").read_text())
+
+
+def vector_batches(vector: dict[str, Any]) -> list[Batch]:
+    return [
+        Batch(
+            each["stream"], each["boot"],
+            Profile(each["profile"][0], each["profile"][1], tuple(Column(k, e, Predictor(p)) for k, e, p in each["profile"][2])),
+            tuple(Row(m, w, c, tuple(v), tuple(q)) for m, w, c, v, q in each["rows"]),
+        )
+        for each in vector["batches"]
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["name"]))
+def test_golden_vectors_hold_both_ways(vector: dict[str, Any]) -> None:
+    """What zstd writes is its own affair: of those bodies only the reading is held."""
+    anchor = Anchor(*vector["anchor"]) if vector["anchor"] else None
+    body, wanted = bytes.fromhex(vector["body"]), vector_batches(vector)
+    assert decode_batches(body, anchor) == wanted
+    if vector["method"] == "range":
+        assert write_small(wanted, anchor, None)[0] == body
+    if vector["method"] == "plain":
+        assert b"\x90" + write_columns(wanted, write_deltas) == body
+    assert vector["name"] in PAGE.read_text() and (len(body) > 80 or vector["body"] in PAGE.read_text())
+
+
+def damaged(seed: int, count: int) -> Iterator[bytes]:
+    """Blocks of every method and many contents, with bytes changed, cut off, put in."""
+    chance = random.Random(seed)
+    parts = [Batch(1, 1, WALKER.profile, WALKER.rows[:30]), *EDGES.values(), *(each.batch for each in stations(8))]
+    bodies = [write_small([part], ANCHOR, None)[0] for part in parts]
+    bodies += [b"\x90" + write_columns([part], write_deltas) for part in parts]
+    bodies += [encode_batches([WALKER], ANCHOR)[:200], bytes.fromhex(VECTORS[-1]["body"])]
+    for _ in range(count):
+        body = bytearray(chance.choice(bodies))
+        for _ in range(chance.randrange(1, 5)):
+            at = chance.randrange(len(body) + 1)
+            body[at : at + chance.randrange(3)] = chance.randbytes(chance.randrange(3))
+        yield bytes(body)
+
+
+def try_damaged(seed: int, count: int) -> int:
+    refused = 0
+    for body in damaged(seed, count):
+        try:
+            got = decode_batches(body, ANCHOR)
+        except DecodeError:
+            refused += 1
+            continue
+        assert sum(len(batch.rows) * (len(batch.profile.columns) + 1) for batch in got) <= 1 << 20
+    return refused
+
+
+def test_ten_thousand_damaged_blocks() -> None:
+    assert try_damaged(1, 10_000) > 1000
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("part", range(100))
+def test_a_million_damaged_blocks(part: int) -> None:
+    assert try_damaged(1000 + part, 10_000) > 1000
+
+
+@pytest.mark.parametrize("filling", [0x00, 0x55, 0x7F, 0xFF])
+def test_a_long_body_of_nothing_ends_within_bounds(filling: int) -> None:
+    for head in (b"", b"\x64", b"\x6a\x00", b"\x90", b"\x91", b"\x92"):
+        with suppress(DecodeError):
+            assert sum(len(each.rows) for each in decode_batches(head + bytes([filling]) * 4000, ANCHOR)) <= MAX_VALUES
+
+
+def test_rows_beyond_the_reader_s_bound_are_not_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(small, "MAX_VALUES", 1000)
+    still = tuple(Row(at * 1000, ANCHOR.start_ms + at * 1000, 3, (50,), (0,)) for at in range(600))
+    body, taken = write_small([Batch(1, 1, PROFILE_NAMED["battery"], still)], ANCHOR, 60_000)
+    assert taken == 500 and len(read_small(body, ANCHOR)[0].rows) == 500
+    monkeypatch.setattr(small, "MAX_VALUES", 999)
+    with pytest.raises(DecodeError, match="too many"):
+        read_small(body, ANCHOR)
+
+
+def test_columns_refuse_more_values_than_a_block_may_hold() -> None:
+    with pytest.raises(DecodeError):
+        read_columns(b"\x01\x01\x01\x06\xff\xff\xff\x7f", read_planes)
