@@ -320,6 +320,8 @@ def forecast(scene: Scene, to: tuple[int, ...], words: Words) -> str:
 
 
 def _forecast(row: Forecast, scene: Scene, words: Words) -> str:
+    if row.in_s is None:
+        return f"{row.name} {words('no way')}"
     chance = f"{row.p * 100:.0f} %"
     if scene.wall_ms is None:
         return f"{row.name} {words('in time')} {words.age(row.in_s)} {chance}"

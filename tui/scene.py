@@ -151,11 +151,11 @@ class AlarmRow:
 
 @dataclass(frozen=True, slots=True)
 class Forecast:
-    """When a message written now would reach a node, and how likely."""
+    """When a message written now would reach a node (None: no way is seen), and how likely."""
 
     node: int
     name: str
-    in_s: float
+    in_s: float | None
     p: float
     lane: str = "command"
 

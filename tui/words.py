@@ -86,6 +86,7 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "everyone": ("所有人", "everyone"),
     "to": ("给", "to"),
     "no forecast": ("送达时间不明", "arrival unknown"),
+    "no way": ("眼下没有通路", "no way now"),
     "in time": ("约", "in"),
     "forecast": ("预计", "expected"),
     "distance": ("方位", "away"),

@@ -263,6 +263,17 @@ def test_the_screen_goes_on_under_a_card() -> None:
     assert "V9" in asyncio.run(play())
 
 
+def test_a_forecast_says_when_or_that_nobody_knows() -> None:
+    told = replace(
+        SCENE, forecasts=(*SCENE.forecasts, Forecast(3, "V2", None, 0.0), Forecast(4, "V4", 9, 1.0, "flash"))
+    )
+    words = Words("en")
+    assert lines.forecast(told, (), words).endswith("90 %  V2 no way now")
+    assert lines.forecast(told, (3,), words) == "V2 no way now"
+    assert lines.forecast(told, (4,), words) == "arrival unknown"
+    assert lines.forecast(replace(told, wall_ms=None), (1,), words) == "省中心 in 37m 90 %"
+
+
 def test_hindrances_are_said() -> None:
     shown, _ = drive(FakeFeed(replace(SCENE, trouble=("agent down",))), [])
     assert Words("zh")("agent down") in shown
