@@ -44,7 +44,7 @@ _TROUBLE: Final[dict[int, tuple[type[StoreError], str]]] = {
     10: (StoreReadOnly, "the disk refuses reads or writes"),
     11: (StoreCorrupt, "the store's file is damaged"),
     13: (StoreFull, "the disk is full"),
-    14: (StoreReadOnly, "the store's file cannot be opened"),
+    14: (StoreReadOnly, "the store's file cannot be opened; its disk or folder may be read-only"),
     26: (StoreCorrupt, "the file is not a store"),
 }
 

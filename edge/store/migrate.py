@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from importlib import resources
 from pathlib import Path
 from typing import Final
@@ -15,13 +16,24 @@ from typing import Final
 from sqlite_utils import Database
 from sqlite_utils.migrations import Migrations
 
-from edge.store.connect import DatabaseError, complete_statement, trouble
+from edge.store.connect import DatabaseError, complete_statement, open_reader, trouble
 from hardware.errors import StoreCorrupt, StoreError, StoreNewer
 from hardware.kinds import KINDS
 from sync.events import KINDS as EVENT_KINDS
 
 SCHEMA: Final = 1
 NAME: Final = "sanduan"
+
+
+def inspect(path: Path) -> None:
+    """Before anything touches the file: StoreNewer or StoreCorrupt when this program must not write it, StoreError."""
+    if not path.exists() or not path.stat().st_size:
+        return
+    with closing(open_reader(path)) as db:
+        try:
+            _version(db, path)
+        except DatabaseError as error:
+            raise trouble(error, path) or StoreError(f"{path}: {error}") from error
 
 
 def migrate(db: Database, path: Path) -> None:

@@ -14,7 +14,7 @@ from typing import Any
 from edge.store import life
 from edge.store.index import Index
 from edge.store.ingest import Ingest, Place, take
-from edge.store.migrate import migrate
+from edge.store.migrate import inspect, migrate
 from edge.store.retention import KEEP, Keep, Retention
 from edge.store.space import BALLAST_BYTES, Ballast
 from edge.store.status import StatusFile, beside
@@ -80,6 +80,7 @@ class Store:
         held = Ballast(path.with_name(path.name + ".ballast"), ballast)
 
         def attempt() -> Store:
+            inspect(path)
             writer = Writer(path, held, quota=keep.quota, threaded=threaded)
             try:
                 migrate(writer.db, path)

@@ -1,5 +1,6 @@
 /* A disk as a test wants it, preloaded into a process: every change below SANDUAN_DISK is written down in SANDUAN_TRACE
- * (read by tests/peers/disk.py), and with SANDUAN_ROOM the folder is a file system of so many bytes that gets full.
+ * (read by tests/peers/disk.py); with SANDUAN_ROOM the folder is a file system of so many bytes that gets full, with
+ * SANDUAN_READONLY one that refuses every change.
  *
  * A record: op, file (u32), offset (u64), length (u32), data. Ops: O open (data: path; offset: 1 when emptied), W write,
  * T truncate, S sync, R rename (data: new path), U unlink. Files are numbered by path. */
@@ -22,7 +23,7 @@
 #define PAGE 4096
 
 static struct { char path[512]; int64_t size; } files[FILES];
-static int count, handles[HANDLES], trace = -1;
+static int count, handles[HANDLES], trace = -1, readonly;
 static int64_t capacity = -1;
 static const char *folder;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -33,6 +34,7 @@ __attribute__((constructor)) static void begin(void) {
     const char *path = getenv("SANDUAN_TRACE"), *bytes = getenv("SANDUAN_ROOM");
     folder = getenv("SANDUAN_DISK");
     if (bytes) capacity = atoll(bytes);
+    readonly = getenv("SANDUAN_READONLY") != NULL;
     if (path) trace = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
@@ -87,7 +89,16 @@ static int opened(int handle, const char *path, int flags) {
     return handle;
 }
 
+/* Whether a change below the folder must be refused; errno is set then. */
+static int refused(const char *path) {
+    if (!readonly || !folder || strncmp(path, folder, strlen(folder))) return 0;
+    errno = EROFS;
+    return 1;
+}
+
+#define CHANGES (O_WRONLY | O_RDWR | O_CREAT | O_TRUNC)
 #define MODE \
+    if (flags & CHANGES && refused(path)) return -1; \
     va_list list; \
     va_start(list, flags); \
     mode_t mode = flags & (O_CREAT | O_TMPFILE) ? va_arg(list, mode_t) : 0; \
@@ -168,6 +179,7 @@ int fsync(int handle) { return synced(handle, REAL(fsync)(handle)); }
 int fdatasync(int handle) { return synced(handle, REAL(fdatasync)(handle)); }
 
 int rename(const char *from, const char *to) {
+    if (refused(from)) return -1;
     pthread_mutex_lock(&lock);
     int old = file_of(from), new = file_of(to), done = REAL(rename)(from, to);
     if (!done && old >= 0 && new >= 0) {
@@ -178,6 +190,7 @@ int rename(const char *from, const char *to) {
     return done;
 }
 int unlink(const char *path) {
+    if (refused(path)) return -1;
     pthread_mutex_lock(&lock);
     int file = file_of(path), done = REAL(unlink)(path);
     if (!done && file >= 0) files[file].size = 0, note('U', file, 0, 0, 0);

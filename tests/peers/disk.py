@@ -27,11 +27,20 @@ def shim() -> Path:
     return built
 
 
-def run(script: Path, folder: Path, *arguments: str, room: int | None = None, trace: Path | None = None) -> str:
-    """What a Python script printed that worked in `folder` as on a disk of `room` bytes, its changes recorded in `trace`."""
+def run(
+    script: Path,
+    folder: Path,
+    *arguments: str,
+    room: int | None = None,
+    trace: Path | None = None,
+    readonly: bool = False,
+) -> str:
+    """What a Python script printed that worked in `folder` as on a disk of `room` bytes or one that is read-only, its
+    changes recorded in `trace`."""
     extra = {"LD_PRELOAD": str(shim()), "SANDUAN_DISK": f"{folder}/", "PYTHONPATH": str(ROOT)}
     extra |= {"SANDUAN_ROOM": str(room)} if room else {}
     extra |= {"SANDUAN_TRACE": str(trace)} if trace else {}
+    extra |= {"SANDUAN_READONLY": "1"} if readonly else {}
     command = [sys.executable, str(script), str(folder), *arguments]
     done = subprocess.run(command, check=False, env={**os.environ, **extra}, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr[-3000:]
