@@ -25,6 +25,7 @@ class MemoryDisk:
         self._blocks: dict[BlockId, bytes] = {}
         self._sealed: dict[BlockId, float] = {}
         self._have: dict[Source, Ranges] = {}
+        self._pictures: dict[Source, int] = {}
         self._purged: dict[Source, Ranges] = {}
         self._ends: dict[int, dict[Source, Ranges]] = {}
         self._waiting: dict[Lane, deque[tuple[float, bytes]]] = {lane: deque() for lane in Lane}
@@ -39,6 +40,7 @@ class MemoryDisk:
         other = MemoryDisk(self._rings, incarnation, self._now)
         other._blocks, other._have = dict(self._blocks), copy.deepcopy(self._have)
         other._sealed = dict(self._sealed)
+        other._pictures = dict(self._pictures)
         other._purged = copy.deepcopy(self._purged)
         other._ends, other._waiting = copy.deepcopy(self._ends), copy.deepcopy(self._waiting)
         return other
@@ -56,7 +58,10 @@ class MemoryDisk:
         return self._now() - self._sealed.get(block_id, self._now())
 
     def held(self, source: Source) -> Ranges:
-        """Numbers whose bytes are here: all that are had, until purged."""
+        """Numbers whose bytes are here: all that are had, until purged; of pictures the newest."""
+        if source.lane is Lane.PICTURE:
+            newest = self._pictures.get(source)
+            return Ranges() if newest is None else Ranges([(newest, newest)])
         have, purged = self._have.get(source, Ranges()), self._purged.get(source)
         return have if purged is None else have.minus(purged)
 
@@ -116,6 +121,8 @@ class MemoryDisk:
         return block_id
 
     def _commit(self, block: Incoming) -> Verdict:
+        if block.id.number <= self._pictures.get(block.id.source, -1):
+            return Verdict.DUPLICATE
         numbers = self._have.get(block.id.source)
         if numbers is not None and block.id.number in numbers:
             known = self._blocks.get(block.id, block.block)
@@ -130,4 +137,10 @@ class MemoryDisk:
     def _keep(self, block_id: BlockId, block: bytes, age_s: float = 0.0) -> None:
         self._blocks[block_id] = block
         self._sealed[block_id] = self._now() - age_s
+        if block_id.lane is Lane.PICTURE:
+            old = self._pictures.get(block_id.source)
+            self._pictures[block_id.source] = block_id.number
+            if old is not None:
+                del self._blocks[block_id._replace(number=old)]
+            return
         self._have.setdefault(block_id.source, Ranges()).add(block_id.number)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -38,8 +38,8 @@ class _Unfinished:
 
     def take(self, symbol: Symbol) -> None:
         """One more symbol: bytes of the block, or a repair symbol where it is still of use."""
-        if symbol.index < repair.count(symbol.total, symbol.size):
-            at = symbol.index * symbol.size
+        if symbol.place < repair.count(symbol.total, symbol.size):
+            at = symbol.place * symbol.size
             end = min(at + symbol.size, symbol.total)
             self.data[at:end] = symbol.data[: end - at]
             self.got.add(at, end - 1)
@@ -47,7 +47,7 @@ class _Unfinished:
         if not self.repairs:
             self.size = symbol.size
         if symbol.size == self.size and repair.lacking(symbol.total, self.size, self.got, len(self.repairs)):
-            self.repairs[symbol.index] = symbol.data
+            self.repairs[symbol.place] = symbol.data
 
     def whole(self) -> bytes | None:
         """The block, once it can be had."""
@@ -123,9 +123,12 @@ class Assembly:
         found = self._blocks.get(block_id)
         return 0 if found is None else len(found.data) - len(found.got) - found.size * len(found.repairs)
 
-    def got(self) -> Iterator[tuple[BlockId, Ranges]]:
-        """Every unfinished block."""
-        return ((block_id, found.got) for block_id, found in self._blocks.items())
+    def tell_on(self, line: str, others: Container[str], now: float) -> bool:
+        """A line came up: what is unfinished there, or on none of the `others`, is to be told on it; False when nothing is."""
+        mine = [found for found in self._blocks.values() if found.line == line or found.line not in others]
+        for found in mine:
+            found.line, found.again, found.asks = line, now, 0
+        return bool(mine)
 
     def _begin(self, piece: Piece | Symbol, line: str, now: float) -> _Unfinished:
         size = piece.total + EXTRA

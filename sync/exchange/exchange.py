@@ -20,6 +20,7 @@ from sync.ids import BlockId, Lane
 from sync.log import Log
 from sync.seal.keyring import Keyring
 
+QUIET: Final = 4  # a bearer that costs more gets no greeting when it comes up
 SHORT: Final = 100  # bytes of the message that the status' forecast is for
 
 
@@ -42,7 +43,10 @@ class Exchange:
         core.look(now)
         core.review_all(line.anyone)
         if limits.two_way:
-            line.debts[0] = Debt(due=now + core.chance.uniform(0.0, 0.5) * line.ack_s(now))
+            due = now + core.chance.uniform(0.0, 0.5) * line.ack_s(now)
+            unfinished = core.assembly.tell_on(bearer, core.lines, now)
+            quiet = limits.cost > QUIET
+            line.debts[0] = Debt(NEVER if quiet else due, hello=not quiet, partials_at=due if unfinished else NEVER)
 
     def detach(self, bearer: str, now: float) -> None:
         """It is down: what was on its way by it may go by another at once."""

@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from sync.exchange.core import Core
+from sync.exchange.core import GOSSIPED, ROWS, Core
 from sync.exchange.ledger import NEVER, Target
 from sync.exchange.lines import Line
 from sync.ids import BlockId, Lane
 
 HOUR: Final = 3600.0
-ROWS: Final = (Lane.FLASH, Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
 TRIES: Final = 3  # transmissions that a promise reckons with
 FRAME: Final = 24  # bytes of a frame beside its block
 BLOCK: Final = 200  # bytes of a block before any was seen
@@ -128,7 +127,9 @@ class Forecast:
             ways = [
                 self._direct(line, node, size, lane, now) for line in self._core.lines.values() if lane in line.lanes
             ]
-            found = [way for way in [*ways, self._afar(node), self._later(node)] if way is not None]
+            found = [way for way in ways if way is not None]
+            if not found and lane in GOSSIPED:
+                found = [way for way in (self._afar(node), self._later(node)) if way is not None]
             if not found:
                 yield Promise(node, None, 0.0)
                 continue
@@ -143,7 +144,7 @@ class Forecast:
             return None
         frames = -(-size // max(1, line.limits.mtu - FRAME))
         air = (size + frames * FRAME) / line.limits.rate + frames * line.limits.gap_s
-        ahead = sum(self.load(line, each, now).queued_bytes for each in ROWS if each < lane) / self.speed(line)
+        ahead = sum(self.load(line, each, now).queued_bytes for each in ROWS if each <= lane) / self.speed(line)
         wait = line.budget.wait_s if line.budget is not None and line.budget.bytes_left <= 0 else 0.0
         whole = line.success**frames
         p = 1 - (1 - whole) ** TRIES

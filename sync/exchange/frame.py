@@ -54,7 +54,7 @@ class Symbol(NamedTuple):
     age_s: int
     total: int
     size: int
-    index: int
+    place: int
     data: bytes
 
 

@@ -255,7 +255,9 @@ class Sender:
     ) -> bool:
         """A block larger than a frame goes in pieces, without those that every target has already."""
         line = packing.line
-        if line.limits.names_sender and not packing.data and len(block) <= packing.room + MAC:
+        if line.limits.names_sender and len(block) <= packing.room + MAC:
+            if packing.data:
+                return False
             packing.bare = block
             self._leased(line, block_id, len(block), targets, now)
             return True
