@@ -90,7 +90,7 @@ class Flaky:
 
 def fail(writer: Writer, code: int, landed: bool = False) -> None:
     """Have the next commit fail; the connection that is opened anew then works."""
-    writer._conn = Flaky(writer._conn, code, landed)
+    writer._conn = Flaky(writer._conn, code, landed)  # type: ignore[assignment]
 
 
 def test_jobs_are_committed_in_groups(writer: Writer) -> None:
