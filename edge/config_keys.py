@@ -154,6 +154,7 @@ SECTIONS: Final = (
         Key("file", "path", REQUIRED, "本节点的身份文件(sanduan incident create 或 join 生成)", "this node's identity, made by sanduan incident create or sanduan join"),
         Key("unlock", "path", "", "解锁文件,代替口令;空则用身份文件旁的 unlock.key,或在终端询问",
             "key file, or file whose first line is the passphrase; else unlock.key beside the identity, or the terminal is asked"),
+        Key("module", "str", "", "密码模块的启动命令;空则用软件算法", "command that starts a cryptographic module; software when empty"),
     ), "密钥", "keys"),
     Section("devices", (
         Key("driver", "driver", REQUIRED, "驱动", "driver"),
