@@ -202,11 +202,11 @@ def _event(row: EventRow, words: Words, symbols: Symbols) -> Line:
     label = STANDINGS.get(row.standing, level)
     mark = f"[{words(label)}] " if label else ""
     text = words.of(row.text)
-    who = "" if text.startswith(row.who) else f"{row.who}: " if text else row.who
+    told = row.who if row.who.endswith(text) else text if text.startswith(row.who) else f"{row.who}: {text}"
     return (
         Cell(words.age(row.age_s)),
         Cell(f"{symbols[state]}{words.of(row.title)}", state),
-        Cell(f"{mark}{who}{text}", State.STALE if row.standing in STANDINGS else State.INFO),
+        Cell(f"{mark}{told}", State.STALE if row.standing in STANDINGS else State.INFO),
         reached(row.reached, words, symbols),
     )
 

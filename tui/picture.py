@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
-from html import unescape
+from html import escape, unescape
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,7 +17,9 @@ from tui.app import CommandScreen
 SIZE: Final = (100, 30)
 SETTLE_S: Final = 0.5  # so that what was read stands on the screen
 FONTS: Final = "Sarasa Mono SC, Noto Sans Mono CJK SC, WenQuanYi Zen Hei Mono, monospace"
-_TEXT: Final = re.compile(r'(<text [^>]*textLength=")([\d.]+)("[^>]*>)([^<]*)(</text>)')
+CELL: Final = 12.2  # Rich's width of a cell
+_TEXT: Final = re.compile(r'(<text [^>]*x=")([\d.]+)("[^>]*textLength=")[\d.]+("[^>]*>)([^<]*)</text>')
+_WORDS: Final = re.compile(r"[^\xa0]+(?:\xa0[^\xa0]+)*")
 
 
 def picture(app: CommandScreen, path: Path, size: tuple[int, int] = SIZE) -> None:
@@ -38,14 +40,18 @@ def picture(app: CommandScreen, path: Path, size: tuple[int, int] = SIZE) -> Non
 
 
 def widened(svg: str) -> str:
-    """Rich reckons a Chinese character as one cell wide, and asks a server for its font; neither is right here."""
+    """Rich reckons a Chinese character as one cell, leaves columns to blanks and asks a server for its font; not so here."""
     svg = re.sub(r"@font-face \{[^}]*\}\s*", "", svg).replace("Fira Code, monospace", FONTS)
-    return _TEXT.sub(_wide, svg)
+    return _TEXT.sub(_placed, svg)
 
 
-def _wide(found: re.Match[str]) -> str:
-    text = unescape(found[4])
-    if len(text) == 0:
-        return found[0]
-    length = float(found[2]) / len(text) * cell_len(text)
-    return f"{found[1]}{length:.1f}{found[3]}{found[4]}{found[5]}"
+def _placed(found: re.Match[str]) -> str:
+    """Each run of words at its own cell, so that columns stand in any font."""
+    before, left, middle, after = found.group(1, 2, 3, 4)
+    text = unescape(found[5])
+    out = []
+    for words in _WORDS.finditer(text):
+        x = float(left) + CELL * cell_len(text[: words.start()])
+        width = CELL * cell_len(words[0])
+        out.append(f"{before}{x:.1f}{middle}{width:.1f}{after}{escape(words[0])}</text>")
+    return "".join(out)

@@ -21,7 +21,7 @@ LAT, LON, ALT = (BY_NAME[name].number for name in ("pos.lat", "pos.lon", "pos.al
 FIX, SATS, BEIDOU = (BY_NAME[name].number for name in ("pos.fix", "pos.sats", "pos.sats_beidou"))
 ALARM_BITS: Final = ("vital.alarm", "vital.man_down")
 URGENT: Final = ("alarm", "sos", "evacuate", "rollcall")
-QUIET: Final = ("receipt", "person", "roster")  # shown in what they change, not as news
+QUIET: Final = ("receipt", "person", "roster", "force")  # shown in what they change, not as news
 PLACE_S: Final = 60.0
 NOTHING: Final = ("", "")
 EARTH_M: Final = 6_371_000.0
@@ -162,7 +162,7 @@ class Telling:
         about = self.episodes.get(episode_of(event)) if event.kind == ACK else None
         return EventRow(
             aged(line.age_s, late), title, about or tell(event), who, line.level,
-            urgent=name in URGENT and line.level >= Level.MEMBER, id=event.id, kind=name, wall_ms=event.time.wall_ms,
+            urgent=name in URGENT and (line.level >= Level.MEMBER or name == "sos"), id=event.id, kind=name, wall_ms=event.time.wall_ms,
             to_us=not own and (self.node in event.to or not event.to), standing=stands(line),
             reached=self._reached(line, said) if own and name != "guest.text" else (),
             episode=episode_of(event) if name in ("alarm", "sos") else b"",

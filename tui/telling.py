@@ -36,6 +36,7 @@ TEMPLATES: Final[dict[str, tuple[str, str]]] = {
     "mark": ("{what}[ {text}]", "{what}[ {text}]"),
     "node": ("{state}[ {text}]", "{state}[ {text}]"),
     "person": ("{person}[ {name}][ {unit}][ {role}]", "{person}[ {name}][ {unit}][ {role}]"),
+    "force": ("{subjects}", "{subjects}"),
     "guest.text": ("{text}[ ({name})]", "{text}[ ({name})]"),
 }  # fmt: skip
 WORDS: Final[dict[str, dict[Value, tuple[str, str]]]] = {
@@ -81,7 +82,9 @@ def _phrase(event: Event, number: Value, column: int) -> str:
 
 
 def _word(value: Value, table: str, column: int) -> str:
-    """A value as a person reads it: numbers as they are, a word of a table by that table."""
+    """A value as a person reads it: numbers as they are, a word of a table by that table, names of a list in a row."""
+    if isinstance(value, list):
+        return " ".join(each for each in value if isinstance(each, str))
     if not isinstance(value, int | str):
         return ""
     if table == "kind":
