@@ -18,7 +18,7 @@ from sync.records import Anchor, Batch, Hole, Row, StreamInfo
 T = TypeVar("T")
 
 MAX_ITEMS: Final = 256  # events, descriptors or holes of one block
-MAX_ROWS: Final = 8192
+MAX_ROWS: Final = 4096  # a fifth of a second to seal; twice as many would save 2 %
 _WAITING: Final = (
     "SELECT o.id, o.boot, o.mono_ms, o.wall_ms, o.clock, o.vals, o.quals, s.id, s.number, s.subject, s.source, s.profile, "
     "s.block FROM observation o JOIN stream s ON s.id = o.stream "
