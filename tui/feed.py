@@ -150,7 +150,7 @@ class StoreFeed:
         status, snapshot, late = self._word.status, facts.snapshot, now - facts.at
         others = tuple(node for node, _ in scene.nodes)
         everyone = tuple(self._central - {self._node}) or others
-        relayed = frozenset(status.get("relayed", ()))
+        relayed = frozenset(status.get("exchange", {}).get("relayed", ()))
         telling = rows.Telling(self._node, self._names(), everyone, relayed, facts.episodes)
         told_s = now - self._word.at
         return replace(
@@ -186,6 +186,7 @@ def _readable(status: Mapping[str, Any]) -> bool:
             _link(row, 0.0, False)
         tuple(_flows(status))
         tuple(_forecasts(status, {}))
+        frozenset(status.get("exchange", {}).get("relayed", ()))
         wall_ms, quality = status.get("clock", (None, 0))
         ClockQuality(quality)
         {int(node) for node in status.get("nodes", {})}

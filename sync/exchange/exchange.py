@@ -21,6 +21,7 @@ from sync.log import Log
 from sync.seal.keyring import Keyring
 
 QUIET: Final = 4  # a bearer that costs more gets no greeting when it comes up
+PROMISED: Final = 32  # nodes that the status has a forecast for
 SHORT: Final = 100  # bytes of the message that the status' forecast is for
 
 
@@ -77,9 +78,10 @@ class Exchange:
         return NEVER if line is None else self._sender.next_at(line, now)
 
     def status(self, now: float) -> Mapping[str, Any]:
-        """Plain values for the status file: lanes by bearer, forecasts for a short message, lines, refusals by reason, conflicts."""
+        """Plain values for the status file: lanes by bearer, forecasts for a short message, what others hold of one's own, lines,
+        refusals by reason, conflicts."""
         core = self._core
-        nodes = sorted(core.policy.central - {core.log.origin})
+        nodes = sorted({*core.policy.central, *core.policy.members} - {core.log.origin})[:PROMISED]
         return {
             "lanes": self._forecast.rows(now),
             "forecast": [
@@ -87,6 +89,7 @@ class Exchange:
                 for lane in URGENT
                 for each in self._forecast.promises(SHORT, lane, nodes, now)
             ],
+            "relayed": self._forecast.relayed(),
             "lines": [
                 {
                     "name": line.name,

@@ -7,14 +7,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import Any, Final
 
-from sync.exchange.core import GOSSIPED, ROWS, Core
+from sync.exchange.core import GOSSIPED, ROWS, URGENT, Core
 from sync.exchange.ledger import NEVER, Target
 from sync.exchange.lines import Line
-from sync.ids import BlockId, Lane
+from sync.ids import BlockId, Lane, Source
+from sync.ranges import Ranges
 
 HOUR: Final = 3600.0
 TRIES: Final = 3  # transmissions that a promise reckons with
 FRAME: Final = 24  # bytes of a frame beside its block
+RECENT: Final = 64  # blocks of a lane that are told as relayed
 BLOCK: Final = 200  # bytes of a block before any was seen
 
 
@@ -58,6 +60,17 @@ class Forecast:
     def states(self, block_id: BlockId, nodes: Iterable[int]) -> dict[int, State]:
         """How far a block got with each addressee, as far as bytes and end lists tell."""
         return {node: self._state(block_id, node) for node in nodes}
+
+    def relayed(self) -> list[str]:
+        """The newest own flash and command blocks that a neighbour is known to hold, whoever they are for."""
+        core, found = self._core, []
+        for lane in URGENT:
+            source, held = Source(core.log.origin, core.log.incarnation, lane), Ranges()
+            for neighbour in core.neighbours.values():
+                held.update(neighbour.peer.vector.sets.get(source, Ranges()))
+            numbers = range(max(0, held.top - RECENT + 1), held.top + 1)
+            found += [str(BlockId(*source, number)) for number in numbers if number in held]
+        return found
 
     def _state(self, block_id: BlockId, node: int) -> State:
         core = self._core

@@ -187,7 +187,7 @@ def test_a_message_is_followed_to_each_addressee(field: Field, feed: StoreFeed) 
 
     field.store.writer.submit(seal, urgent=True).result()
     assert stages() == {"省中心": Stage.SENT, "V2": Stage.SENT}
-    field.status(relayed=[f"2.{life:04x}.command.0"])
+    field.status(exchange={"relayed": [f"2.{life:04x}.command.0"]})
     assert stages()["V2"] is Stage.RELAYED
 
     def arrived(tx: Any) -> None:
