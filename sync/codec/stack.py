@@ -38,7 +38,11 @@ class Table:
 
 def _laplace(num: int, den: int, size: int) -> Table:
     """0, -1, 1, -2, 2 … with the chance of a magnitude falling by num/den; the last symbol stands for all beyond."""
-    weights = [(1 << 40) * num ** ((at + 1) // 2) // den ** ((at + 1) // 2) for at in range(size)]
+    weights, over, under = [1 << 40], 1 << 40, 1
+    while len(weights) < size:
+        over, under = over * num, under * den
+        weights += [over // under] * 2
+    del weights[size:]
     return Table.of([*(max(weight, 1) for weight in weights), max(weights[-1] * num // (den - num), 1)])
 
 
