@@ -19,9 +19,11 @@ from typing import Any, Final
 import msgpack
 import zstandard
 
+from bench import bounded
 from bench.tracks import Series, series
 from bench.train_rows import count, fit, installed, merge
 from bench.walkers import stations
+from bench.waveforms import waveform
 from sync.codec import decode_batches, encode_batches, encode_within
 from sync.records import Batch
 
@@ -40,7 +42,8 @@ def run(tracks: str = TRACKS, folds: int = 0) -> dict[str, Any]:
     files: "name" or "name/seconds" -> rows, columns, bytes per observation by content budget (a series too short to fill a
     frame has none), entropy and others' bytes, microseconds of processor time per observation. medians: the same over all series.
     people: medians of series at 1 Hz with a heart rate and seven columns. folds: 0 measures with the shipped priors; n > 1
-    with priors trained on the files of the other folds alone, so that no file knows itself.
+    with priors trained on the files of the other folds alone, so that no file knows itself. waveforms: MiniSEED files, bytes
+    per sample. bounded: bench/bounded.py.
     """
     found = list(series(Path(tracks)))
     measured = _held_out(found, folds) if folds > 1 else {_label(each): _measure(each) for each in found}
@@ -52,7 +55,19 @@ def run(tracks: str = TRACKS, folds: int = 0) -> dict[str, Any]:
         "medians": _medians(list(measured.values())),
         "people": _medians(people),
         "files": measured,
+        "waveforms": {path.stem: _waveform(path) for path in sorted(Path(tracks).glob("*.mseed"))},
+        "bounded": bounded.run(tracks),
         "ok": bool(found),
+    }
+
+
+def _waveform(path: Path) -> dict[str, Any]:
+    each = waveform(path)
+    measured = _measure(each)
+    own = round(path.stat().st_size / len(each.batch.rows), 3)
+    return {
+        "miniseed": own,
+        **{name: measured[name] for name in ("rows", "200", "1750", "bulk", "bulk_encode_us", "bulk_decode_us")},
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from operator import mul
 from typing import Final
 
 from sync.codec import priors
@@ -10,8 +11,13 @@ from sync.codec.range_coder import Coder
 
 MODES: Final = (0, 4, 2, 3)  # quarters of the last velocity that a prediction adds
 LINEAR: Final = 4
+FILTERED: Final = 5  # the mode in which a Filter predicts
+TAPS: Final = 16
 EVEN: Final = 16  # the ratio of a step of time to the usual pace, in sixteenths
 _FAR: Final = 16  # a gap this many times longer than the last says nothing about where the velocity leads
+_ONE: Final = 1 << 16
+_STEP: Final = 512
+_ASTRAY: Final = 1 << 62
 FINE: Final = 6  # expected errors count in 1/64
 
 
@@ -35,6 +41,30 @@ class Sets:
         return states
 
 
+class Filter:
+    """The next difference of a waveform from the last ones: taps in 65536ths, each moved by a fixed step (sign-sign LMS)."""
+
+    __slots__ = ("past", "taps")
+
+    def __init__(self) -> None:
+        self.past = [0] * TAPS
+        self.taps = [_ONE >> 1] + [0] * (TAPS - 1)
+
+    def guess(self) -> int:
+        """The difference to expect; 0 where the taps have lost their way."""
+        found = sum(map(mul, self.taps, self.past)) + (_ONE >> 1) >> 16
+        return found if -_ASTRAY < found < _ASTRAY else 0
+
+    def learn(self, step: int, error: int) -> None:
+        """The difference that came, and by how much it was above the guess."""
+        past = self.past
+        if error:
+            up = _STEP if error > 0 else -_STEP
+            self.taps = [tap + (up if p > 0 else -up if p < 0 else 0) for tap, p in zip(self.taps, past, strict=True)]
+        past.insert(0, step)
+        past.pop()
+
+
 class Column:
     """A series of integers: last value, velocity, and running averages of the error (in sixteenths), fast and slow."""
 
@@ -42,6 +72,7 @@ class Column:
         "dt",
         "expect",
         "fast",
+        "filter",
         "first",
         "last",
         "mode",
@@ -56,6 +87,7 @@ class Column:
 
     def __init__(self, sets: Sets, mode: int, first: int, turn: int = 0) -> None:
         self.sets, self.mode, self.first, self.turn = sets, mode, first, turn
+        self.filter = Filter() if mode == FILTERED else None
         row = CLASSES[sets.cls]
         self.expect, self.paced = (row.first, row.unknown), row.paced
         self.last: int | None = None
@@ -70,7 +102,9 @@ class Column:
             self.last = self.first + coder.number(self.sets.get(FIRST), self.expect[0], 0, value - self.first)
             return self.last
         guess = last
-        if self.mode and 0 < dt < _FAR * self.dt:
+        if self.filter:
+            guess += self.filter.guess()
+        elif self.mode and 0 < dt < _FAR * self.dt:
             guess += (self.velocity * dt * self.mode + 2 * self.dt) // (4 * self.dt)
         fast = self.fast
         if fast < 0 and hint < 0:
@@ -100,7 +134,9 @@ class Column:
         else:
             self.fast = fast + ((step - fast) * 3 >> 3)
             self.slow += (step - self.slow) * 3 >> 5
-        if self.mode:
+        if self.filter:
+            self.filter.learn(value - last, error)
+        elif self.mode:
             self.velocity, self.dt = value - last, dt
         self.last = value
         return value

@@ -11,7 +11,7 @@ from typing import Final
 from hardware.errors import DecodeError
 from hardware.kinds import KINDS, Quality
 from hardware.observation import PROFILES, Column, Predictor, Profile
-from sync.codec.model import EVEN, LINEAR, MODES, Sets
+from sync.codec.model import EVEN, FILTERED, LINEAR, MODES, Filter, Sets
 from sync.codec.octets import MAX_COLUMNS, check64
 from sync.codec.priors import CLASS, FIRST
 from sync.codec.range_coder import FREE, Coder
@@ -22,10 +22,20 @@ LAT: Final = 38
 LON: Final = 39
 UNITS: Final = (1, 10, 20, 50, 100, 200, 250, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000, 300_000, 3_600_000)
 SECOND: Final = UNITS.index(1000)
+WAVE: Final = 512  # rows from which a column may be a waveform
+TRIED: Final = 2048  # rows at most that are tried for it
+ROUGH: Final = 9  # bits of the usual error in 1/64 below which a filter has nothing to find
 MAX_NAME: Final = 255  # bytes of a profile's name
 MAX_EXPONENT: Final = 99
 _INLINE: Final = 31
-_ABSENT, _LATTICE, _MOVES, _MODE, _TURN = FREE, FREE + 1, FREE + 2, FREE + 3, FREE + 5  # slots of a column's FIRST set
+_ABSENT, _LATTICE, _MOVES, _MODE, _TURN, _FILTER = (
+    FREE,
+    FREE + 1,
+    FREE + 2,
+    FREE + 3,
+    FREE + 5,
+    FREE + 6,
+)  # of a FIRST set
 _BY_KIND: Final = {
     LAT: "lat", LON: "lon", 40: "alt", 41: "speed", 1: "heart", 13: "heart", 2: "saturation", 3: "temp", 48: "temp",
 }  # fmt: skip
@@ -134,6 +144,8 @@ def code_columns(coder: Coder, given: Plan | None, out: Plan, sets: Sequence[Set
 def _code_mode(coder: Coder, states: list[int], mode: int) -> int:
     if not coder.bit(states, _MOVES, mode != 0):
         return 0
+    if coder.bit(states, _FILTER, mode == FILTERED):
+        return FILTERED
     if coder.bit(states, _MODE, mode != LINEAR):
         return 3 - coder.bit(states, _MODE + 1, mode == 2)
     return LINEAR
@@ -211,7 +223,8 @@ def make_plan(batch: Batch, start_ms: int, window: int) -> Plan:
         if follows(columns, index):
             plan.modes[index] = plan.modes[index - 1]
         elif column.predictor in _MOVING:
-            plan.modes[index] = _best_mode(near, index, ratios)
+            wave = window >= WAVE and column.predictor is Predictor.GENERIC
+            plan.modes[index] = _best_mode([row.values[index] for row in near], ratios, wave)
     return plan
 
 
@@ -248,12 +261,30 @@ def _ratios(rows: Sequence[Row]) -> list[int]:
     return [b * EVEN // a if 0 < b < EVEN * a else 0 for a, b in pairwise(steps)]
 
 
-def _best_mode(rows: Sequence[Row], index: int, ratios: Sequence[int]) -> int:
-    """Which share of the last velocity predicts best, by the bits of the errors."""
-    values = [row.values[index] for row in rows]
-    bits = dict.fromkeys(MODES, 0)
-    for a, b, c, ratio in zip(values, values[1:], values[2:], ratios, strict=False):
-        if a is not None and b is not None and c is not None:
-            for mode in MODES:
-                bits[mode] += abs(64 * (c - b) - mode * ratio * (b - a)).bit_length()
-    return min(MODES, key=bits.__getitem__)
+def _best_mode(values: Sequence[int | None], ratios: Sequence[int], wave: bool) -> int:
+    """Which share of the last velocity predicts best, by the bits of the errors; a filter where it saves enough of a wave."""
+    steps = [
+        (64 * (c - b), ratio * (b - a))
+        for a, b, c, ratio in zip(values, values[1:], values[2:], ratios, strict=False)
+        if a is not None and b is not None and c is not None
+    ]
+    best = min(MODES, key=lambda mode: _errors_bits(steps, mode))
+    if wave and len(steps) == len(values) - 2:
+        first = [value for value in values[:TRIED] if value is not None]
+        bits = _errors_bits(steps[: len(first) - 2], best)
+        if bits > ROUGH * len(first) and _filtered_bits(first) * 32 < bits * 31:
+            return FILTERED
+    return best
+
+
+def _errors_bits(steps: Sequence[tuple[int, int]], mode: int) -> int:
+    return sum((step - mode * usual).bit_length() for step, usual in steps)
+
+
+def _filtered_bits(values: Sequence[int]) -> int:
+    model, bits = Filter(), 0
+    for a, b in pairwise(values):
+        error = b - a - model.guess()
+        model.learn(b - a, error)
+        bits += (64 * error).bit_length()
+    return bits

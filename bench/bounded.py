@@ -1,0 +1,88 @@
+"""Bounded tracks: bytes per person-hour on foot at a guaranteed distance, checked at every original sample at its own time."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any, Final
+
+from bench.tracks import anchor_of, read_track
+from sync.codec.simplify import Fix, split
+from sync.codec.track import TrackSpan, bound, decode_tracks, encode_tracks
+from sync.records import Anchor
+
+TRACKS: Final = "tests/data/tracks"
+BOUNDS_M: Final = (10, 25)
+BUDGET: Final = 200
+ON_FOOT: Final = 2.0  # m/s: the median pace up to which a track counts as walked
+LEAST_H: Final = 0.25
+HOUR_MS: Final = 3_600_000
+E7_METRES: Final = 0.0111319491
+
+
+def run(tracks: str = TRACKS) -> dict[str, Any]:
+    """Every walked track of a directory, as recorded.
+
+    files: name -> hours, bytes an hour at each bound in metres, the worst distance found, milliseconds of processor time an hour.
+    medians: over tracks of a quarter of an hour and more; a shorter one is mostly its head.
+    """
+    found = {}
+    for path in sorted(Path(tracks).glob("*.csv")):
+        fixes = list(_fixes(path))
+        if len(fixes) > 1 and _pace(fixes) <= ON_FOOT:
+            found[path.stem] = _measure(fixes, anchor_of(read_track(path)))
+    long = [each for each in found.values() if each["hours"] >= LEAST_H]
+    medians = {str(m): round(median(each[str(m)] for each in long), 1) for m in BOUNDS_M} if long else {}
+    return {"files": found, "medians": medians, "ok": all(each["kept"] for each in found.values())}
+
+
+def _fixes(path: Path) -> Iterator[Fix]:
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row.get("lat_e7") and row.get("lon_e7"):
+                yield Fix(round(float(row["t_ms"])), round(float(row["lat_e7"])), round(float(row["lon_e7"])))
+
+
+def _metres(a: Fix, b: Fix) -> float:
+    east = (a.lon_e7 - b.lon_e7) * math.cos(math.radians((a.lat_e7 + b.lat_e7) / 2e7))
+    return math.hypot(a.lat_e7 - b.lat_e7, east) * E7_METRES
+
+
+def _pace(fixes: Sequence[Fix]) -> float:
+    """The median speed in m/s of steps that move."""
+    steps = [(_metres(a, b), b.ms - a.ms) for a, b in pairwise(fixes) if b.ms > a.ms]
+    moving = [1000 * far / passed for far, passed in steps if far > 0]
+    return median(moving) if moving else math.inf
+
+
+def _measure(fixes: Sequence[Fix], anchor: Anchor) -> dict[str, Any]:
+    runs = [each for each in split(fixes) if len(each) > 1]
+    hours = sum(each[-1].ms - each[0].ms for each in runs) / HOUR_MS
+    out: dict[str, Any] = {"hours": round(hours, 2), "kept": True}
+    for metres in BOUNDS_M:
+        started = time.process_time()
+        left, size, spans = bound(1, fixes, metres), 0, list[TrackSpan]()
+        while left:
+            body, left = encode_tracks(left, anchor, BUDGET)
+            size += len(body)
+            spans += decode_tracks(body, anchor)
+        out[f"{metres}_ms"] = round((time.process_time() - started) * 1000 / hours)
+        worst = max(_metres(fix, place) for each in runs for fix in each for place in _places(spans, fix))
+        out |= {str(metres): round(size / hours, 1), f"{metres}_worst_m": round(worst, 2)}
+        out["kept"] = out["kept"] and worst <= metres
+    return out
+
+
+def _places(spans: Sequence[TrackSpan], fix: Fix) -> list[Fix]:
+    """Where the spans say it was; ValueError where none does."""
+    found = [
+        place for span in spans if span.points[0].ms <= fix.ms <= span.points[-1].ms and (place := span.at(fix.ms))
+    ]
+    if not found:
+        raise ValueError(f"no span covers {fix}")
+    return found
