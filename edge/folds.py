@@ -76,15 +76,18 @@ def episode_of(event: Event) -> bytes:
 
 
 def alarms(lines: Iterable[EventLine]) -> list[Alarm]:
-    """The alarms that stand, worst and then newest first; only what a member or better says counts, and a guest's SOS."""
+    """The alarms that stand: unseen, worst, proven, newest first; only what a member or better says counts, and a guest's SOS."""
     found: dict[bytes, Alarm] = {}
     for line in sorted(lines, key=_order):
         if line.level >= Level.MEMBER or (line.level is Level.GUEST and line.event.kind == SOS):
             _take(found, line)
     standing = [alarm for alarm in found.values() if alarm.open]
-    return sorted(
-        standing, key=lambda alarm: (bool(alarm.acked), alarm.priority, *(-part for part in _order(alarm.line)))
-    )
+    return sorted(standing, key=_rank)
+
+
+def _rank(alarm: Alarm) -> tuple[int, ...]:
+    guest = alarm.line.level is Level.GUEST
+    return bool(alarm.acked), alarm.priority, guest, *(-part for part in _order(alarm.line))
 
 
 def _order(line: EventLine) -> tuple[int, int, int]:

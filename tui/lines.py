@@ -188,7 +188,8 @@ def size(count: int) -> str:
 
 def event_heads(words: Words) -> tuple[Head, ...]:
     """Columns of the events pane."""
-    return Head(words("age"), 4, right=True), Head(words("events"), 11), Head("", 0), Head(words("reached"), 14)
+    kind = 11 if words.language == "zh" else 14
+    return Head(words("age"), 4, right=True), Head(words("events"), kind), Head("", 0), Head(words("reached"), 16)
 
 
 def events(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:

@@ -76,12 +76,13 @@ def reading(number: int, latest: Latest, late: float) -> Reading:
 def people(
     snapshot: Snapshot, known: Mapping[str, tuple[str, str]], station: str, alarms: Iterable[Alarm], late: float
 ) -> tuple[PersonRow, ...]:
-    """Everyone the roster knows, and every other subject that has a pulse or a place. known: id -> name and unit."""
+    """Everyone the roster knows, and every other subject with a pulse, a place or an alarm. known: id -> name and unit."""
     told = {subject: (text(line.event, "name"), text(line.event, "unit")) for subject, line in snapshot.people.items()}
     names = {**known, **told}
     here = where(snapshot.latest.get(station, {}), late)
     alarmed = {alarm.subject: alarm for alarm in alarms if alarm.active}
-    subjects = {*names, *(subject for subject, latest in snapshot.latest.items() if _alive(latest))}
+    alive = (subject for subject, latest in snapshot.latest.items() if _alive(latest))
+    subjects = {*names, *alive, *filter(None, alarmed)}
     rows = []
     for subject in sorted(subjects):
         if subject == station or subject.startswith(f"{station}."):

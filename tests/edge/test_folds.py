@@ -45,8 +45,8 @@ def test_copies_of_an_episode_are_one_alarm() -> None:
 def test_worst_and_unseen_first() -> None:
     told = [line("alarm", 1, episode=b"a", subject="low", priority=3), line("alarm", 2, episode=b"b", subject="mid"),
             line("sos", 3, subject="sos"), line("alarm", 4, episode=b"d", subject="seen", priority=1),
-            line("alarm.ack", 5, episode=b"d", actor="P01")]  # fmt: skip
-    assert [alarm.subject for alarm in alarms(told)] == ["sos", "mid", "low", "seen"]
+            line("alarm.ack", 5, episode=b"d", actor="P01"), line("sos", 6, level=Level.GUEST, subject="guest")]  # fmt: skip
+    assert [alarm.subject for alarm in alarms(told)] == ["sos", "guest", "mid", "low", "seen"]
 
 
 def test_an_sos_is_acknowledged_by_its_own_id_and_ends_by_its_subject() -> None:
