@@ -42,6 +42,7 @@ class Config:
     keys: Options
     broker: Options
     sticks: Options
+    privacy: Options
     screen: Options
     log: Options
     devices: tuple[Named, ...] = ()

@@ -184,6 +184,9 @@ SECTIONS: Final = (
         Key("watch", "paths", None, "在哪些文件夹里找有标记的存储盘;空则为系统挂载处",
             "folders in which marked sticks appear; where the system mounts them when left out"),
     ), "存储盘", "carried media"),
+    Section("privacy", (
+        Key("vital_days", "int", 30, "体征数据保存天数,0 为不限", "days that vital signs are kept, 0 for as long as there is room", lo=0, hi=3650),
+    ), "隐私", "privacy"),
     Section("screen", (
         Key("lang", "word", "auto", "语言", "language", allowed=("auto", "zh", "en")),
     ), "屏幕", "the screen"),

@@ -99,6 +99,7 @@ ACTS: Final[dict[str, frozenset[str]]] = {  # what people may do, and the fields
     "evacuate": frozenset({"area"}),
     "rollcall": frozenset({"due_s"}),
     "rollcall.answer": frozenset({"of", "unit", "safe", "missing"}),
+    "access": frozenset({"subject"}),
 }
 _ABOUT: Final[dict[str, Callable[[Any], bool]]] = {
     "actor": _text(0, 32),

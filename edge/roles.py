@@ -12,6 +12,7 @@ import random
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
@@ -33,6 +34,7 @@ from edge.link import LINKED
 from edge.node import Node
 from edge.people import write_people
 from edge.pictures import PLANS, Painter
+from edge.privacy import Privacy
 from edge.status import Status
 from edge.sticks import usual_places
 from edge.store.log import StoreLog
@@ -124,7 +126,6 @@ class Station:
         self.gather = Gather(store, self.guests.heard)
         self.courier: Courier | None = None
         self.place = Place(config.station["id"], store.clock, self._carriers())
-        self._came = asyncio.Event()
         self.painter = self._painter()
         self._services()
         self._devices()
@@ -150,6 +151,8 @@ class Station:
         self._add("status", "service", status.run)
         self._add("unpack", "service", self._unpack)
         self._add("trust", "service", partial(self.steward.run, self.node.call, self.node.nudge))
+        privacy = Privacy(self.store, self.log, self.config.privacy["vital_days"])
+        self._add("privacy", "service", partial(privacy.run, self.node.call))
         if self.painter is not None:
             paint = partial(self.painter.run, self.node.call, self._limits, self.node.nudge)
             self._add("pictures", "service", paint)
@@ -234,7 +237,7 @@ class Station:
     async def _unpack(self, reporter: Reporter) -> None:
         """On a thread of its own, behind whatever the links bring: committed blocks to rows, many waiting rows to blocks."""
         loop, came = asyncio.get_running_loop(), asyncio.Event()
-        worker = StoreLog(self.store, self.keyring, self.anchor)
+        worker, thread = StoreLog(self.store, self.keyring, self.anchor), ThreadPoolExecutor(1, "unpack")
 
         def told(fresh: Fresh) -> None:
             if fresh.blocks or worker.ripe():
@@ -245,10 +248,11 @@ class Station:
         try:
             while True:
                 came.clear()
-                while await asyncio.to_thread(worker.work, UNPACK):
+                while await loop.run_in_executor(thread, worker.work, UNPACK):
                     pass
                 await came.wait()
         finally:
+            thread.shutdown()  # it may be at work still
             worker.close()
 
     async def run(self) -> None:

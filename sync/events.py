@@ -57,6 +57,7 @@ _ROWS: Final = (
     EventKind(21, "person", C, "人员", "person", _keys("person name unit role device")),
     EventKind(22, "guest.text", C, "来宾消息", "guest message", _keys("guest text packet snr hops age_s name")),
     EventKind(23, "force", C, "编队名单", "force list", _keys("first subjects")),  # places in this node's pictures
+    EventKind(24, "access", Lane.HISTORY, "查阅", "access", _keys("subject what")),  # who looked at whose vital signs
 )
 
 KINDS: Final[dict[int, EventKind]] = {kind.number: kind for kind in _ROWS}

@@ -352,6 +352,8 @@ class CommandScreen(App[None]):
         person = next((each for each in scene.people if each.subject == name), None)
         event, alarm = self._event(name), self._alarm(name)
         if table == "people" and person is not None:
+            if any(kind.startswith("vital.") for kind in person.readings):
+                self.run_worker(asyncio.to_thread(self._feed.act, "access", subject=person.subject))
             yield person_card(person, words, symbols), lambda answer: None
         elif table == "events" and event is not None:
             yield (

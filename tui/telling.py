@@ -37,6 +37,7 @@ TEMPLATES: Final[dict[str, tuple[str, str]]] = {
     "node": ("{state}[ {text}]", "{state}[ {text}]"),
     "person": ("{person}[ {name}][ {unit}][ {role}]", "{person}[ {name}][ {unit}][ {role}]"),
     "force": ("{subjects}", "{subjects}"),
+    "access": ("{subject} 的体征[ {what}]", "vital signs of {subject}[ {what}]"),
     "guest.text": ("{text}[ ({name})]", "{text}[ ({name})]"),
 }  # fmt: skip
 WORDS: Final[dict[str, dict[Value, tuple[str, str]]]] = {

@@ -37,6 +37,7 @@ FIELDS: dict[str, dict[str, Any]] = {
     "evacuate": {"area": "K12", "to": [3]},
     "rollcall": {"due_s": 180},
     "rollcall.answer": {"of": [1, 77, 5], "unit": "R1", "safe": 7, "missing": 0},
+    "access": {"subject": "P1"},
 }
 
 
