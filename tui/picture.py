@@ -41,6 +41,7 @@ def picture(app: CommandScreen, path: Path, size: tuple[int, int] = SIZE) -> Non
 
 def widened(svg: str) -> str:
     """Rich reckons a Chinese character as one cell, leaves columns to blanks and asks a server for its font; not so here."""
+    svg = re.sub(r"<!--.*?-->\s*", "", svg)
     svg = re.sub(r"@font-face \{[^}]*\}\s*", "", svg).replace("Fira Code, monospace", FONTS)
     return _TEXT.sub(_placed, svg)
 
