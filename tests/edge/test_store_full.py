@@ -1,12 +1,18 @@
-"""A store on a file system that is really full (tests/peers/disk.c refuses with ENOSPC), alone on it and with others."""
+"""A store on a file system that is really full, alone on it and with others, and on a disk that fails now and then.
+
+The disk is tests/peers/disk.c: real system calls that answer ENOSPC and EIO.
+"""
 
 from __future__ import annotations
 
 import json
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
+from edge.store.connect import fetch, open_reader
+from edge.store.store import Store
 from tests.peers import disk
 
 pytestmark = pytest.mark.peer("gcc")
@@ -43,3 +49,19 @@ def test_a_disk_that_others_filled_is_waited_for(tmp_path: Path) -> None:
     assert found["events"] == [[1, found["written"]]]
     assert found["whole"]
     assert found["incarnations"] == 1
+
+
+@pytest.mark.parametrize("every", [61, 97])
+def test_a_disk_that_fails_now_and_then_loses_and_doubles_nothing(tmp_path: Path, every: int) -> None:
+    path = tmp_path / "node.db"
+    Store.open(path, 2, ballast=0).close()
+    found = json.loads(disk.run(FILLING, tmp_path, "failing", flaky=every))
+    assert found["failed"] == []
+    assert found["troubles"] >= 3
+    with closing(open_reader(path)) as db:
+        assert [fetch(db, path, f"SELECT count(*) FROM {table}")[0][0] for table in ("observation", "event")] == [
+            300,
+            300,
+        ]
+        assert fetch(db, path, "SELECT count(DISTINCT vals) FROM observation") == [(150,)]
+        assert fetch(db, path, "PRAGMA integrity_check") == [("ok",)]

@@ -1,6 +1,6 @@
 /* A disk as a test wants it, preloaded into a process: every change below SANDUAN_DISK is written down in SANDUAN_TRACE
  * (read by tests/peers/disk.py); with SANDUAN_ROOM the folder is a file system of so many bytes that gets full, with
- * SANDUAN_READONLY one that refuses every change.
+ * SANDUAN_READONLY one that refuses every change, with SANDUAN_FLAKY one where every so many writes and syncs one fails.
  *
  * A record: op, file (u32), offset (u64), length (u32), data. Ops: O open (data: path; offset: 1 when emptied), W write,
  * T truncate, S sync, R rename (data: new path), U unlink. Files are numbered by path. */
@@ -23,7 +23,7 @@
 #define PAGE 4096
 
 static struct { char path[512]; int64_t size; } files[FILES];
-static int count, handles[HANDLES], trace = -1, readonly;
+static int count, handles[HANDLES], trace = -1, readonly, flaky, changes;
 static int64_t capacity = -1;
 static const char *folder;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -35,6 +35,7 @@ __attribute__((constructor)) static void begin(void) {
     folder = getenv("SANDUAN_DISK");
     if (bytes) capacity = atoll(bytes);
     readonly = getenv("SANDUAN_READONLY") != NULL;
+    if (getenv("SANDUAN_FLAKY")) flaky = atoi(getenv("SANDUAN_FLAKY"));
     if (path) trace = REAL(open)(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 }
 
@@ -118,11 +119,18 @@ int close(int handle) {
     return REAL(close)(handle);
 }
 
+/* Whether this write or sync is the one that fails; errno is set then. */
+static int fails(void) {
+    if (!flaky || ++changes % flaky) return 0;
+    errno = EIO;
+    return 1;
+}
+
 static ssize_t put(int file, int handle, const void *data, size_t length, int64_t offset) {
     pthread_mutex_lock(&lock);
     ssize_t done = -1;
     int64_t end = offset + (int64_t)length;
-    if (fits(file, end)) done = REAL(pwrite64)(handle, data, length, offset);
+    if (!fails() && fits(file, end)) done = REAL(pwrite64)(handle, data, length, offset);
     if (done >= 0) {
         if (end > files[file].size) files[file].size = end;
         note('W', file, offset, data, done);
@@ -169,14 +177,17 @@ int posix_fallocate64(int handle, off64_t offset, off64_t length) {
 }
 int posix_fallocate(int handle, off_t offset, off_t length) { return posix_fallocate64(handle, offset, length); }
 
-static int synced(int handle, int done) {
+static int synced(int handle, int (*sync)(int)) {
+    int file = file_at(handle), done = -1;
+    if (file < 0) return sync(handle);
     pthread_mutex_lock(&lock);
-    if (!done && file_at(handle) >= 0) note('S', file_at(handle), 0, 0, 0);
+    if (!fails()) done = sync(handle);
+    if (!done) note('S', file, 0, 0, 0);
     pthread_mutex_unlock(&lock);
     return done;
 }
-int fsync(int handle) { return synced(handle, REAL(fsync)(handle)); }
-int fdatasync(int handle) { return synced(handle, REAL(fdatasync)(handle)); }
+int fsync(int handle) { return synced(handle, REAL(fsync)); }
+int fdatasync(int handle) { return synced(handle, REAL(fdatasync)); }
 
 int rename(const char *from, const char *to) {
     if (refused(from)) return -1;

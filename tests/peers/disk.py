@@ -34,13 +34,15 @@ def run(
     room: int | None = None,
     trace: Path | None = None,
     readonly: bool = False,
+    flaky: int | None = None,
 ) -> str:
-    """What a Python script printed that worked in `folder` as on a disk of `room` bytes or one that is read-only, its
-    changes recorded in `trace`."""
+    """What a Python script printed that worked in `folder` as on a disk of `room` bytes, or one that is read-only, or one
+    where every `flaky` writes or syncs one fails; its changes recorded in `trace`."""
     extra = {"LD_PRELOAD": str(shim()), "SANDUAN_DISK": f"{folder}/", "PYTHONPATH": str(ROOT)}
     extra |= {"SANDUAN_ROOM": str(room)} if room else {}
     extra |= {"SANDUAN_TRACE": str(trace)} if trace else {}
     extra |= {"SANDUAN_READONLY": "1"} if readonly else {}
+    extra |= {"SANDUAN_FLAKY": str(flaky)} if flaky else {}
     command = [sys.executable, str(script), str(folder), *arguments]
     done = subprocess.run(command, check=False, env={**os.environ, **extra}, capture_output=True, text=True, timeout=50)
     assert done.returncode == 0, done.stderr[-3000:]

@@ -1,11 +1,14 @@
 """A node on a disk that gets full while no link is up, on the disk of disk.c. Prints as JSON what became of its writes.
 
-Arguments: folder, "alone" or "crowded": another program's file takes the rest of the disk, and goes away later.
+Arguments: folder; "alone", or "crowded": another program's file takes the rest of the disk, and goes away later; or
+"failing": the disk fails now and then.
 """
 
 from __future__ import annotations
 
 import json
+import logging
+import logging.handlers
 import shutil
 import sys
 import threading
@@ -108,6 +111,27 @@ def crowded(folder: Path) -> dict[str, Any]:
     }  # fmt: skip
 
 
+def failing(folder: Path) -> dict[str, Any]:
+    """Observations and events on a disk that fails now and then, also in the midst of commits."""
+    writer.RETRY_S = (0.01,)  # type: ignore[assignment, misc]
+    store = None
+    while store is None:
+        with suppress(StoreError):
+            store = Store.open(folder / "node.db", 2, ballast=0)
+    troubles = logging.handlers.BufferingHandler(10_000)
+    logging.getLogger("edge.store.writer").addHandler(troubles)
+    told = []
+    for number in range(150):
+        stamp = Stamp(store.life.boot, number, START_MS + number, ClockQuality.GNSS)
+        told.append(store.write([Observation("P1", "strap", WALKER, stamp, (number, 0, 0, 0, 0, 0))]))
+        told.append(store.write_event(1, "P1", {0: number}))
+        if number % 10 == 9:
+            told[-1].result()
+    failed = [str(error) for wait in told if (error := wait.exception()) is not None]
+    store.close()
+    return {"failed": failed, "troubles": len(troubles.buffer)}
+
+
 class Crowd:
     """Another program that takes whatever is free, as soon as it is."""
 
@@ -131,5 +155,5 @@ class Crowd:
 
 
 if __name__ == "__main__":
-    work = {"alone": alone, "crowded": crowded}[sys.argv[2]]
+    work = {"alone": alone, "crowded": crowded, "failing": failing}[sys.argv[2]]
     print(json.dumps(work(Path(sys.argv[1]))))
