@@ -45,8 +45,10 @@ class Node:
             values = tuple(1000 + 7919 * index * index % 997 + column for column in range(len(profile.columns)))
             self.store.write([Observation(subject, f"dev/{subject}", profile, self.clock.stamp(), values)])
 
-    def event(self, text: str, kind: str = "message") -> None:
-        self.store.write_event(BY_NAME[kind].number, "P01", {0: text}).result()
+    def event(self, text: str, kind: str = "message", wait: bool = True) -> None:
+        stored = self.store.write_event(BY_NAME[kind].number, "P01", {0: text})
+        if wait:
+            stored.result()
 
     def flush(self) -> None:
         """Wait for everything written so far."""

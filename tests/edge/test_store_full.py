@@ -60,8 +60,8 @@ def test_a_disk_that_fails_now_and_then_loses_and_doubles_nothing(tmp_path: Path
     assert found["troubles"] >= 3
     with closing(open_reader(path)) as db:
         assert [fetch(db, path, f"SELECT count(*) FROM {table}")[0][0] for table in ("observation", "event")] == [
-            300,
-            300,
+            150,
+            150,
         ]
         assert fetch(db, path, "SELECT count(DISTINCT vals) FROM observation") == [(150,)]
         assert fetch(db, path, "PRAGMA integrity_check") == [("ok",)]

@@ -83,7 +83,8 @@ def test_vital_signs_travel_under_the_vital_key_only(nodes: dict[int, Node]) -> 
 def test_events_go_first_in_first_out_by_lane(nodes: dict[int, Node]) -> None:
     vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
     for number in range(40):
-        vehicle.event(f"第{number}条消息 {'x' * (number % 7)}")
+        vehicle.event(f"第{number}条消息 {'x' * (number % 7)}", wait=False)
+    vehicle.flush()
     vehicle.event("help", "sos")
     flash, command = cut_all(vehicle, Lane.FLASH, 300), cut_all(vehicle, Lane.COMMAND, 200)
     assert len(flash) == 1

@@ -131,8 +131,8 @@ def test_rows_that_are_seldom_anyway_are_not_thinned(nodes: dict[int, Node]) -> 
 def test_in_the_end_the_oldest_history_goes_and_the_urgent_stays(nodes: dict[int, Node]) -> None:
     vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
     for number in range(10):
-        vehicle.event(f"order {number}")
-        vehicle.event(f"help {number}", "sos")
+        vehicle.event(f"order {number}", wait=False)
+        vehicle.event(f"help {number}", "sos", wait=False)
         vehicle.clock.advance(59.0)
         vehicle.write(3, first=number)
     vehicle.flush()
