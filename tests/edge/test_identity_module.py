@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterator
 from contextlib import closing
@@ -110,3 +111,9 @@ def test_requests_that_make_no_sense() -> None:
     ):
         assert server.answer(line).startswith("no")
     assert server.answer("hello 1\r\n") == "ok 1 AES-CCM-8/Ed25519"
+
+
+def test_the_page_s_example_is_what_a_module_says() -> None:
+    page = (PEER.parent.parent.parent / "docs" / "guomi.md").read_text(encoding="utf-8")
+    server, asked = Server(suite_of(2), bytes), re.findall(r"^    > (.*)\n    < (.*)$", page, re.MULTILINE)
+    assert len(asked) == 2 and all(server.answer(request) == answer for request, answer in asked)
