@@ -39,7 +39,7 @@ def alone(folder: Path) -> dict[str, Any]:
     log = StoreLog(store, demo_keyring(b"full", {1: Role.COMMAND, 2: Role.MEMBER}, 2, store.life.incarnation))
     waits: list[Any] = []
     states = set()
-    for second in range(2000):
+    for second in range(1500):
         stamp = Stamp(store.life.boot, 1000 * second, START_MS + 1000 * second, ClockQuality.GNSS)
         values = [(310_000_000 + second * 7, 1_040_000_000 + second * 11, 130, 80, 97, 366)] * 10
         waits.append(store.write([Observation(f"P{at}", "strap", WALKER, stamp, row) for at, row in enumerate(values)]))
@@ -48,7 +48,7 @@ def alone(folder: Path) -> dict[str, Any]:
             waits[-1].result()
             for lane in (Lane.FLASH, Lane.COMMAND, Lane.HISTORY):
                 log.cut(lane, 60_000, 4)
-            log.put(Lane.BULK, Content.PICTURE, second.to_bytes(2) * 150_000)
+            log.put(Lane.BULK, Content.PICTURE, second.to_bytes(2) * 200_000)
             states.add(store.health[0].value)
     failed = [str(error) for wait in waits if (error := wait.exception()) is not None]
     given, ballast = dict(store.retention.given), (folder / "node.db.ballast").exists()
