@@ -294,8 +294,9 @@ class CommandScreen(App[None]):
             self._act("alarm.ack", episode=row.episode)
 
     def action_receipt(self, state: int) -> None:
-        """Say that the chosen event was read, acted on, or cannot be."""
-        row = self._event(self._tables["events"].chosen)
+        """Say that the chosen event, or the order that waits for an answer, was read, acted on, or cannot be."""
+        waiting = next((row for row in self._scene.events if row.open), None)
+        row = self._event(self._tables["events"].chosen) if self.focused is self._tables["events"] else waiting
         if row is None:
             self._say("nothing selected")
         else:

@@ -89,7 +89,7 @@ class StoreFeed:
             raise StoreError(f"{self._path}: {error.strerror}") from None
         if self._reader is None or inode != self._inode:
             self._close()
-            self._reader = Reader(self._path, self._node, self._central, self._make_clock)
+            self._reader = Reader(self._path, self._node, self._central - {self._node}, self._make_clock)
             self._inode = inode
         return self._reader
 

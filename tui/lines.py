@@ -75,10 +75,12 @@ def reading(value: Reading | None) -> Cell:
 
 
 def person_state(person: PersonRow) -> tuple[State, str]:
-    """Worst thing known of a person: alarm, lost, stale, ok; and its word."""
+    """Worst thing known of a person: alarm, lost, stale or never heard, ok; and its word."""
     if any(person.alarm):
         return State.BAD, "alarm"
-    if person.age_s is None or person.age_s > LOST_S:
+    if person.age_s is None:
+        return State.STALE, "unknown"
+    if person.age_s > LOST_S:
         return State.WARN, "lost"
     return (State.OK, "ok") if any(each.fresh for each in person.readings.values()) else (State.STALE, "stale")
 
@@ -208,8 +210,16 @@ def _event(row: EventRow, words: Words, symbols: Symbols) -> Line:
         Cell(words.age(row.age_s)),
         Cell(f"{symbols[state]}{words.of(row.title)}", state),
         Cell(f"{mark}{told}", State.STALE if row.standing in STANDINGS else State.INFO),
-        reached(row.reached, words, symbols),
+        reached(row.reached, words, symbols) if row.answer is None else answer(row.answer, words, symbols),
     )
+
+
+def answer(stage: Stage, words: Words, symbols: Symbols) -> Cell:
+    """What was said here of something that came for this node."""
+    if stage is Stage.QUEUED:
+        return Cell(f"{symbols[State.WARN]}{words('unread')}", State.WARN)
+    state, word = STAGES[stage]
+    return Cell(f"{symbols[state]}{words(word)} {words('here')}", state)
 
 
 def reached(rows: tuple[Reach, ...], words: Words, symbols: Symbols) -> Cell:
@@ -263,16 +273,22 @@ def alarm_word(row: AlarmRow, words: Words) -> str:
 
 
 def alarm_bar(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State] | None:
-    """The worst alarm that nobody has acknowledged, and how many there are; None without one."""
+    """The worst alarm that nobody has acknowledged, else the order that nobody has answered, and how many; None without."""
     unseen = [row for row in scene.alarms if not row.acked]
-    if not unseen:
+    orders = [row for row in scene.events if row.open]
+    if unseen:
+        alarm = unseen[0]
+        state, mark = PRIORITIES[alarm.priority], f"[{words('guest')}] " if alarm.level is Level.GUEST else ""
+        text, age_s, key = f"{alarm_word(alarm, words)} {mark}{words.of(alarm.text)}", alarm.age_s, "acknowledge"
+    elif orders:
+        order = orders[0]
+        state, text = State.WARN, f"{words.of(order.title)} {order.who}: {words.of(order.text)}"
+        age_s, key = order.age_s, "confirm read"
+    else:
         return None
-    row = unseen[0]
-    state = PRIORITIES[row.priority]
-    more = f" +{len(unseen) - 1}" if len(unseen) > 1 else ""
-    mark = f"[{words('guest')}] " if row.level is Level.GUEST else ""
-    text = f"{symbols[state]}{alarm_word(row, words)} {mark}{words.of(row.text)} ({words.age(row.age_s)}){more}  [a] {words('acknowledge')}"
-    return text, state
+    more = len(unseen or orders) - 1
+    bar = f"{symbols[state]}{text} ({words.age(age_s)}){f' +{more}' if more else ''}  [{'a' if unseen else 'r'}] {words(key)}"
+    return bar, state
 
 
 def where(scene: Scene, words: Words) -> str:
@@ -314,7 +330,8 @@ def backlog(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State]:
 
 def forecast(scene: Scene, to: tuple[int, ...], words: Words) -> str:
     """When a message written now reaches whom: `省中心 20:47 90 %`; says so where the agent cannot tell."""
-    rows = [row for row in scene.forecasts if row.lane == "command" and (not to or row.node in to)]
+    whom = to or tuple(node for node, _ in scene.nodes)
+    rows = [row for row in scene.forecasts if row.lane == "command" and row.node in whom]
     if not rows:
         return words("no forecast")
     return "  ".join(_forecast(row, scene, words) for row in rows)

@@ -21,6 +21,7 @@ LAT, LON, ALT = (BY_NAME[name].number for name in ("pos.lat", "pos.lon", "pos.al
 FIX, SATS, BEIDOU = (BY_NAME[name].number for name in ("pos.fix", "pos.sats", "pos.sats_beidou"))
 ALARM_BITS: Final = ("vital.alarm", "vital.man_down")
 URGENT: Final = ("alarm", "sos", "evacuate", "rollcall")
+ASKING: Final = ("message", "order", "evacuate", "rollcall")  # what somebody wants an answer to
 QUIET: Final = ("receipt", "person", "roster", "force")  # shown in what they change, not as news
 PLACE_S: Final = 60.0
 NOTHING: Final = ("", "")
@@ -146,10 +147,10 @@ class Telling:
         self.node, self.names, self.everyone, self.relayed, self.episodes = node, names, everyone, relayed, episodes
 
     def events(self, lines: Iterable[EventLine], said: Iterable[EventLine], late: float) -> tuple[EventRow, ...]:
-        """News in the order of `lines`; said: the receipts that may be about them."""
+        """Orders that wait for an answer, then news in the order of `lines`; said: the receipts that may be about them."""
         told = receipts(said)
         rows = (self._event(line, told, late) for line in lines if stands(line) is not Standing.ASIDE)
-        return tuple(row for row in rows if row.kind not in QUIET)
+        return tuple(sorted((row for row in rows if row.kind not in QUIET), key=lambda row: not row.open))
 
     def _event(self, line: EventLine, said: Mapping[EventId, Mapping[int, Stage]], late: float) -> EventRow:
         event = line.event
@@ -160,14 +161,19 @@ class Telling:
         writer = "" if own else self.name(event.id.origin)
         actor = text(event, "guest") if name == "guest.text" else event.actor.removeprefix(GUEST_ACTOR)
         who = " ".join(part for part in (writer, actor) if part)
+        to_us = not own and (self.node in event.to or not event.to)
         about = self.episodes.get(episode_of(event)) if event.kind == ACK else None
         return EventRow(
             aged(line.age_s, late), title, about or tell(event), who, line.level,
             urgent=name in URGENT and (line.level >= Level.MEMBER or name == "sos"), id=event.id, kind=name, wall_ms=event.time.wall_ms,
-            to_us=not own and (self.node in event.to or not event.to), standing=stands(line),
+            to_us=to_us, standing=stands(line), answer=self._answer(event, said) if to_us and name in ASKING else None,
             reached=self._reached(line, said) if own and name != "guest.text" else (),
             episode=episode_of(event) if name in ("alarm", "sos") else b"",
         )  # fmt: skip
+
+    def _answer(self, event: Event, said: Mapping[EventId, Mapping[int, Stage]]) -> Stage:
+        """What was said here of something that came for this node."""
+        return said.get(event.id, {}).get(self.node, Stage.QUEUED)
 
     def _reached(self, line: EventLine, said: Mapping[EventId, Mapping[int, Stage]]) -> tuple[Reach, ...]:
         to = tuple(node for node in line.event.to or self.everyone if node != self.node)

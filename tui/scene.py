@@ -115,8 +115,8 @@ class Reach:
 class EventRow:
     """An event as a line: age, kind's name, text, author, and how far the author is proven.
 
-    id: origin, incarnation, number; to_us: it names this node; standing: whether it may be acted on; reached: by addressee,
-    for what this node wrote itself; episode: of an alarm or SOS, under which it is acknowledged.
+    id: origin, incarnation, number; to_us: it names this node; standing: whether it may be acted on; answer: what was said
+    here of it (QUEUED: nothing yet, None: nothing is asked); reached: by addressee, for what this node wrote itself; episode: of an alarm or SOS, under which it is acknowledged.
     """
 
     age_s: float | None
@@ -130,8 +130,14 @@ class EventRow:
     wall_ms: int | None = None
     to_us: bool = False
     standing: Standing = Standing.SHOWN
+    answer: Stage | None = None
     reached: tuple[Reach, ...] = ()
     episode: bytes = b""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is an order in force for this node that nobody here has answered."""
+        return self.standing is Standing.ACTIONABLE and self.answer is Stage.QUEUED
 
 
 @dataclass(frozen=True, slots=True)

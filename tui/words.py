@@ -100,6 +100,8 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "read": ("已读", "read"),
     "acted": ("已办", "done"),
     "refused": ("不办", "refused"),
+    "unread": ("未读", "not read"),
+    "here": ("本站", "here"),
     "reached": ("送到", "reached"),
     "acked": ("确认人", "seen by"),
     "not acked": ("未确认", "not seen"),

@@ -285,6 +285,13 @@ def test_what_comes_for_this_node_can_be_answered(field: Field, feed: StoreFeed)
     feed.read()
     row = feed.scene().events[0]
     assert row.to_us and row.level is Level.COMMAND and row.who == "省中心 C1" and row.reached == ()
+    assert row.answer is Stage.QUEUED and row.open
+    field.event("message", text="later")
+    feed.read()
+    assert feed.scene().events[0].kind == "order"
+    field.event("receipt", "P01", of=list(row.id), state=2)
+    feed.read()
+    assert [(row.kind, row.answer) for row in feed.scene().events] == [("message", None), ("order", Stage.ACTED)]
 
 
 def test_only_a_proven_order_in_force_is_one(field: Field, feed: StoreFeed) -> None:

@@ -17,6 +17,7 @@ from hardware.clock import ClockQuality
 from hardware.driver import Health
 from hardware.errors import SanduanError
 from sync.ids import Level
+from sync.trust.standing import Standing
 from tui import lines
 from tui.app import CommandScreen
 from tui.picture import picture
@@ -133,6 +134,12 @@ def test_a_missing_value_is_not_zero() -> None:
     assert lines.reading(None).text == ""
 
 
+def test_who_was_never_heard_is_unknown_not_lost() -> None:
+    silent = PersonRow("R9", "", {}, None)
+    assert lines.person_state(silent) == (State.STALE, "unknown")
+    assert lines.person_state(replace(silent, age_s=121.0)) == (State.WARN, "lost")
+
+
 def test_worst_first_and_shape_differs_without_colour() -> None:
     shown = lines.people(SCENE, Words("en"), SETS["ascii"])
     assert [line[1].text.split()[0] for line in shown] == ["R4", "R3", "R2", "R1"]
@@ -214,6 +221,14 @@ def test_read_and_done_are_said_of_what_came_for_us() -> None:
     assert Words("zh")("not for us") in shown and len(feed.said) == 2
 
 
+def test_an_order_nobody_answered_is_on_the_bar_and_answered_from_anywhere() -> None:
+    order = replace(SCENE.events[1], standing=Standing.ACTIONABLE, answer=Stage.QUEUED)
+    feed = FakeFeed(replace(SCENE, alarms=(), events=(SCENE.events[0], order)))
+    shown, _ = drive(feed, ["d"])
+    assert "[r] 标为已读" in shown and "未读" in shown
+    assert feed.said == [("receipt", {"of": [1, 7, 2], "state": 2})]
+
+
 @pytest.mark.parametrize("language", ["zh", "en"])
 async def test_views_and_cards_open_and_close(language: str) -> None:
     words = Words(language)
@@ -270,7 +285,7 @@ def test_a_forecast_says_when_or_that_nobody_knows() -> None:
     words = Words("en")
     assert lines.forecast(told, (), words).endswith("90 %  V2 no way now")
     assert lines.forecast(told, (3,), words) == "V2 no way now"
-    assert lines.forecast(told, (4,), words) == "arrival unknown"
+    assert lines.forecast(SCENE, (3,), words) == "arrival unknown"
     assert lines.forecast(replace(told, wall_ms=None), (1,), words) == "省中心 in 37m 90 %"
 
 
