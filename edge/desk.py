@@ -42,7 +42,10 @@ def anchor(config: Config, identity: Identity) -> Anchor:
 def desk(config: Config) -> Iterator[tuple[StoreLog, Keyring, Clock]]:
     """Log, keys and clock of a configured node; ConfigError or StoreError. Everything is unpacked and closed at the end."""
     identity = keys.of(config)
-    with alone(config.store), closing(Store.open(config.store, identity.node)) as store:
+    with (
+        alone(config.store),
+        closing(Store.open(config.store, identity.node, incident=identity.charter.incident)) as store,
+    ):
         keyring = identity.keyring(store.life.incarnation)
         with (
             closing(StoreLog(store, keyring, anchor(config, identity))) as log,

@@ -94,7 +94,10 @@ async def _run(config: Config) -> int:
     keep = Keep(central=frozenset(config.incident["central"]))
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    with alone(config.store), closing(Store.open(config.store, held.node, keep=keep)) as store:
+    with (
+        alone(config.store),
+        closing(Store.open(config.store, held.node, keep=keep, incident=held.charter.incident)) as store,
+    ):
         station = Station(config, held, store)
         try:
             await first(station.run(), _until(stop))

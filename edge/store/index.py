@@ -30,7 +30,7 @@ class Index:
 
     def __init__(self, db: Database, path: Path) -> None:
         """What is committed now. Raises StoreError."""
-        self.have = _sets(fetch(db, path, _ISLANDS.format("WHERE lane != 2")))
+        self.have = _sets(fetch(db, path, _ISLANDS.format("WHERE lane != 2 AND state != 'foreign'")))
         self.held = _sets(fetch(db, path, _ISLANDS.format("WHERE held")))
         self.ends: dict[int, Sets] = {}
         for node, origin, incarnation, lane, spans in fetch(db, path, "SELECT * FROM end_list"):

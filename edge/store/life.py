@@ -17,9 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from edge.store.adoption import adopt
 from edge.store.connect import Connection, DatabaseError, trouble
 from hardware.errors import StoreError
 
+JOINED: Final = "joined another incident"
 MACHINE_ID: Final = Path("/etc/machine-id")
 
 
@@ -83,21 +85,25 @@ def begin(
     origin: int,
     machine: Path = MACHINE_ID,
     below: Callable[[int], int] = secrets.randbelow,
+    incident: bytes = b"",
 ) -> Life:
     """Count one more opening by node `origin`, durably, and decide whose life it is. Raises StoreError.
 
-    below: chooses a number below its argument; secret chance but in simulations.
+    below: chooses a number below its argument; secret chance but in simulations. incident: what was measured here under another
+    one is adopted by this.
     """
     try:
         conn.execute("BEGIN IMMEDIATE")
         boot = conn.execute("UPDATE meta SET value = value + 1 WHERE name = 'boot' RETURNING value").fetchone()[0]
-        here = _here(path, machine) | {"origin": origin}
+        here = _here(path, machine) | {"origin": origin} | ({"incident": incident.hex()[:16]} if incident else {})
         marked = marker.read()
         reason = _stranger(conn, here, marked, boot)
         life = _last(conn, boot)
         if reason or life is None:
             last = life.incarnation if life else marked["incarnation"] if marked else None
             life = _new(conn, last, reason or "first start", boot, below)
+            if reason == JOINED:
+                adopt(conn, origin, life.incarnation)
         conn.executemany("INSERT OR REPLACE INTO meta VALUES (?, ?)", [*here.items(), ("tainted", None)])
         commits = _meta(conn)["commits"]
         conn.execute("COMMIT")
@@ -129,6 +135,8 @@ def _stranger(conn: Connection, here: dict[str, str | int], marked: Mapping[str,
         return str(meta["tainted"])
     if "machine" not in meta:
         return "the file before it is gone" if marked else ""
+    if meta.get("incident", here.get("incident")) != here.get("incident", meta.get("incident")):
+        return JOINED
     if meta["origin"] != here["origin"]:
         return "enrolled as another node"
     if meta["machine"] != here["machine"]:

@@ -71,11 +71,13 @@ class Store:
         threaded: bool = True,
         machine: Path = life.MACHINE_ID,
         below: Callable[[int], int] = secrets.randbelow,
+        incident: bytes = b"",
     ) -> Store:
         """Open or make the file as node `origin`'s; `clock` gets the boot counter. Raises StoreNewer, StoreCorrupt, StoreError.
 
         A full disk gives the ballast up once; when that is not enough, StoreFull. keep: what is given up for room, and when.
-        threaded, below: for simulations, which write inline and must not depend on chance.
+        threaded, below: for simulations, which write inline and must not depend on chance. incident: its id; what this store
+        collected in another one is adopted.
         """
         held = Ballast(path.with_name(path.name + ".ballast"), ballast)
 
@@ -85,7 +87,7 @@ class Store:
             try:
                 migrate(writer.db, path)
                 marker = life.Marker(path.with_name(path.name + ".life"))
-                now = life.begin(writer.db.conn, path, marker, origin, machine, below)
+                now = life.begin(writer.db.conn, path, marker, origin, machine, below, incident)
                 writer.committed = marker.move
                 return cls(path, origin, writer, now, clock(now.boot), keep)
             except StoreError:

@@ -39,7 +39,10 @@ class Post:
         self.open()
 
     def open(self) -> None:
-        self.store = Store.open(self.path, self.identity.node, clock=self._clock, ballast=0, machine=self.folder / "id")
+        incident = self.identity.charter.incident
+        self.store = Store.open(
+            self.path, self.identity.node, clock=self._clock, ballast=0, machine=self.folder / "id", incident=incident
+        )
         self.ring = self.identity.keyring(self.store.life.incarnation)
         self.log = StoreLog(self.store, self.ring, ANCHOR)
         self.steward = Steward(self.identity, self.ring, self.store, self.log)
@@ -355,3 +358,39 @@ def test_no_key_in_store_or_log(posts: dict[str, Post], caplog: pytest.LogCaptur
     ]
     for key in [*keys, root.identity.secrets.private, root.identity.secrets.trust]:
         assert key is not None and key not in data and key.hex().encode() not in data and key.hex() not in caplog.text
+
+
+def test_what_was_collected_before_joining_is_adopted(posts: dict[str, Post], tmp_path: Path) -> None:
+    """A vehicle that began alone, with an incident of its own, joins the common one."""
+    root = posts["ROOT"]
+    alone = Post(
+        tmp_path / "alone", found(_made(tmp_path / "alone") / "v9.keys", root.identity.lock, "独自", "V9", ANCHOR)
+    )
+    alone.measure(25)
+    alone.order("first")
+    alone.cut()
+    alone.steward.step()
+    alone.measure(5)
+    alone.close()
+    offer = invite(root.identity, "V9", Role.COMMAND)
+    identity, asked = join(tmp_path / "v9.keys", root.identity.lock, offer)
+    complete(identity, let_in(root.identity, asked))
+    alone.path.replace(alone.path.with_name(f"{identity.node}.db"))
+    joined = Post(tmp_path / "alone", identity)
+    try:
+        assert joined.store.life.reason == "joined another incident"
+        joined.order("second")
+        root.steward.step()
+        joined.give(root)
+        assert len(root.levels(identity.node, "obs")) == 30
+        assert root.levels(identity.node) == [Level.COMMAND, Level.COMMAND]
+        assert {source.origin for source in joined.log.have()} == {identity.node}
+        joined.restart()
+        assert joined.store.life.reason == "joined another incident" and joined.give(root) == 0
+    finally:
+        joined.close()
+
+
+def _made(folder: Path) -> Path:
+    folder.mkdir()
+    return folder

@@ -166,7 +166,7 @@ CREATE INDEX event_kind_order ON event (kind, lamport, origin, number);
 
 -- One id means one byte string for ever. held: whether its bytes are still in payload; the row stays as the fact that it
 -- was had. state: own, unpacked, pending (waits to be unpacked), kept (not for rows and events), unreadable, sealed (not
--- for this node), conflict. first_row, last_row: span of its observations' ids.
+-- for this node), conflict, foreign (of an incident before this one). first_row, last_row: span of its observations' ids.
 -- age_ms: its age when it came; at_boot, at_ms: when it came (of an own block: its oldest row), on this store's own clock.
 CREATE TABLE block (
     id INTEGER PRIMARY KEY,
