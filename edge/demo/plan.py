@@ -15,8 +15,12 @@ from sync.seal.contract import Role
 
 PLACE: Final = (44.0688, -121.3142)  # where the recorded receivers stood
 MEMBERS: Final = 6
-NAMES: Final = ("王强", "李敏", "张伟", "刘洋", "陈静", "赵磊")
-WEARABLES: Final = {"V1": tuple(f"P{number}" for number in range(1, 7)), "U1": ("P7", "P8")}
+PEOPLE: Final = {
+    "V1": {"P1": "王强", "P2": "李敏", "P3": "张伟", "P4": "刘洋", "P5": "陈静", "P6": "赵磊", "M1": "通信员"},
+    "U1": {"P7": "孙涛", "P8": "周敏"},
+}
+WEARABLES: Final = {name: tuple(person for person in people if person != "M1") for name, people in PEOPLE.items()}
+SUBJECTS: Final = {("V1", "gnss0"): "V1", ("V1", "gnss1"): "M1", ("U1", "gnss0"): "U1"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,29 +94,20 @@ def _sections(folder: Path, actor: Actor, start: str, sockets: Sockets) -> Itera
         yield "broker", {"listen": f"127.0.0.1:{sockets.broker}"}
     if actor is VEHICLE:
         yield "bearers.mqtt", {"type": "mqtt", "brokers": [f"mqtt://127.0.0.1:{sockets.gate}"], "keepalive_s": 5}
-        yield from _team()
+    for number, (person, name) in enumerate(PEOPLE.get(actor.name, {}).items()):
+        device = node_id(FIRST_NUMBER + number) if actor is VEHICLE and number < MEMBERS else ""
+        yield f"people.{person}", {"name": name, "device": device}
     if actor.radio:
         yield "devices.mesh", {"driver": "meshtastic", "port": sockets.radios[actor.name]}
         yield "bearers.lora", {"type": "meshtastic", "device": "mesh", "share": 1.0}
     for name, port in sockets.receivers.get(actor.name, {}).items():
         yield (
             f"devices.{name}",
-            {"driver": "nmea.gnss", "port": port, "sets_clock": False, "subject": _subject(actor, name)},
+            {"driver": "nmea.gnss", "port": port, "sets_clock": False, "subject": SUBJECTS[actor.name, name]},
         )
     for seed, person in enumerate(WEARABLES.get(actor.name, ()), 10 * actor.node):
         counter = str(home(folder, actor) / f"{person}.emitted")
         yield f"wearables.{person}", {"driver": "sim.wearable", "seed": seed, "counter": counter}
-
-
-def _subject(actor: Actor, receiver: str) -> str:
-    return actor.name if receiver == "gnss0" else f"{actor.name}.{receiver}"
-
-
-def _team() -> Iterator[tuple[str, dict[str, Any]]]:
-    """The people who carry the six radios and the six wearables."""
-    for number, name in enumerate(NAMES, 1):
-        device = node_id(FIRST_NUMBER + number - 1)
-        yield f"people.P{number}", {"name": name, "unit": "一组", "device": device}
 
 
 def _toml(sections: Mapping[str, Mapping[str, Any]]) -> str:
