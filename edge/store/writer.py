@@ -173,10 +173,8 @@ class Writer:
 
     def _inline(self) -> None:
         """Write what waits, as far as the storage takes it."""
-        while self._urgent or self._jobs:
-            self._attempt(self._collect())
-            if self.failure is not None:
-                return
+        while (self._urgent or self._jobs) and self._attempt(self._collect()):
+            pass
 
     def _loop(self) -> None:
         try:
@@ -209,15 +207,18 @@ class Writer:
             self._rows -= rows
             return group
 
-    def _attempt(self, group: list[_Job]) -> None:
-        """Bring a group to its end: committed, failed by its own fault, or put back while the storage is in trouble."""
+    def _attempt(self, group: list[_Job]) -> bool:
+        """Bring a group to its end: committed, failed by its own fault, or put back while the storage is in trouble.
+
+        Whether it is worth going on at once.
+        """
         try:
             self._transaction(group)
             self._make_room(4)
         except StoreError as error:
-            self._suspend(error, group)
-        else:
-            self._settle()
+            return self._suspend(error, group)
+        self._settle()
+        return True
 
     def _transaction(self, group: list[_Job]) -> None:
         """Run and commit the jobs together; when one fails by its own fault, each is run alone to find it."""
@@ -256,8 +257,11 @@ class Writer:
         for job, result in group.results:
             job.future.set_result(result)
 
-    def _suspend(self, failure: StoreError, group: list[_Job]) -> None:
-        """The storage failed: make room, learn whether the last COMMIT landed, put patient jobs back, wait a while."""
+    def _suspend(self, failure: StoreError, group: list[_Job]) -> bool:
+        """The storage failed: make room, learn whether the last COMMIT landed, put patient jobs back, wait a while.
+
+        Whether room was made.
+        """
         self._report(failure)
         full = isinstance(failure, StoreFull)
         made = full and self._ballast is not None and self._ballast.give_up()
@@ -271,12 +275,14 @@ class Writer:
         waiting = [job for job in group if not job.future.done()]
         for job in waiting:
             job.tries += 1
-            if not (job.patient or (full and job.tries < TRIES)) or self._closing:
+            again = full and job.tries < TRIES and (made or self._thread is not None)
+            if not (job.patient or again) or self._closing:
                 job.future.set_exception(failure)
         self._put_back([job for job in waiting if not job.future.done()])
         if self._thread is not None and not made:
             with self._wake:
                 self._wake.wait_for(lambda: self._closing, RETRY_S[min(self._failures, len(RETRY_S)) - 1])
+        return made
 
     def _make_room(self, slices: int, full: bool = False) -> bool:
         """Let retention give up at most so many slices while room is short; True when any was given up. Raises StoreError."""

@@ -205,3 +205,17 @@ def test_a_writer_without_a_thread_writes_where_it_is_called(path: Path) -> None
     assert writer.submit(put(5)).done()
     assert values(writer) == [5]
     writer.close()
+
+
+@pytest.mark.parametrize("code", [FULL, IO_ERROR])
+def test_without_a_thread_nobody_waits_for_a_failing_disk(path: Path, code: int) -> None:
+    writer = Writer(path, threaded=False)
+    fail(writer, code)
+    assert isinstance(writer.submit(put(1)).exception(0), StoreError)
+    fail(writer, code)
+    patient = writer.submit(put(2), patient=True)
+    assert not patient.done()
+    assert writer.submit(put(3)).result(0) == 3
+    assert patient.result(0) == 2
+    assert values(writer) == [2, 3]
+    writer.close()
