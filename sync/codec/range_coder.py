@@ -15,6 +15,7 @@ SLOTS: Final = 48
 LIMIT: Final = 250
 RATE: Final = tuple((1 << 17) // (2 * n + 3) for n in range(LIMIT + 1))
 MAX_BITS: Final = 72
+ZEROS: Final = 8  # bytes that a decoder may read behind the end
 _FULL: Final = 1 << 40
 _LOW: Final = 1 << 32
 _MASK: Final = _LOW - 1
@@ -124,7 +125,7 @@ class Encoder:
         return len(self.out) + self.pending + (self.cache >= 0) + 2
 
     def close(self) -> bytes:
-        """The fewest bytes that name a point of the interval; zeros behind them are implied."""
+        """The fewest bytes that name a point of the interval; up to ZEROS zeros behind them are implied."""
         top = self.low + self.span - 1
         width = self.span.bit_length()
         while (top >> width << width) < self.low:
@@ -132,7 +133,7 @@ class Encoder:
         self.low = top >> width << width
         for _ in range(6):
             self._shift()
-        return bytes(self.out).rstrip(b"\0")
+        return bytes(max(self.out[:-ZEROS], self.out.rstrip(b"\0"), key=len))
 
     def _shift(self) -> None:
         low = self.low
@@ -150,12 +151,12 @@ class Encoder:
 
 
 class Decoder:
-    """Bytes in, bits out; beyond the end it reads zeros, so the caller bounds how much it asks for."""
+    """Bytes in, bits out; beyond the end it reads up to ZEROS zeros, which may mean many bits: the caller bounds those."""
 
     def __init__(self, data: bytes, at: int = 0) -> None:
         self.code = int.from_bytes(data[at : at + 5].ljust(5, b"\0"))
-        self.data, self.at = data + bytes(8), at + 5
-        self.end = len(data) + 8
+        self.data, self.at = data + bytes(ZEROS), at + 5
+        self.end = len(data) + ZEROS
         self.span = _FULL
 
     def bit(self, states: list[int], slot: int, bit: int = 0) -> int:

@@ -20,15 +20,17 @@ VERSION: Final = 0x90
 MAX_PLAIN: Final = 1 << 23
 LARGE: Final = 512  # budgets from which the methods for large blocks are tried too
 MIN_OFFER: Final = 16
+MIN_PART: Final = 256  # fewer rows show nothing
+HOPE: Final = 1.35  # the methods of zstd gain by length alone, but hardly more
 _PLAIN, _ZSTD, _PLANES = range(3)
 
 
 def encode_batches(batches: Sequence[Batch], anchor: Anchor | None) -> bytes:
     """The smallest body that carries these rows; ValueError when a value does not fit signed 64 bits."""
-    bodies = _large(batches)
-    if sum(map(cells, batches)) <= MAX_VALUES:
-        bodies.append(write_small(batches, anchor, None)[0])
-    return min(bodies, key=len)
+    if sum(map(cells, batches)) > MAX_VALUES:
+        return min(_large(batches), key=len)
+    body, taken = write_small(batches, anchor, None)
+    return min((body, *_large(batches)), key=len) if _promising(batches, len(body), taken) else body
 
 
 def decode_batches(data: bytes, anchor: Anchor | None) -> list[Batch]:
@@ -46,7 +48,7 @@ def encode_within(batches: Sequence[Batch], anchor: Anchor | None, budget: int) 
     """As many leading rows as fit `budget` bytes, and how many those are; (b"", 0) when not even one fits."""
     total = sum(len(batch.rows) for batch in batches)
     body, taken = _small_within(batches, anchor, budget, total)
-    if budget < LARGE:
+    if budget < LARGE or not _promising(batches, len(body), taken):
         return body, taken
     more = min(total, max(taken + 1, taken * 9 // 8))
     other = min(_large(leading(batches, more)), key=len)
@@ -78,6 +80,12 @@ def _stretch(batches: Sequence[Batch], budget: int, best: bytes, good: int, tota
         else:
             high = middle - 1
     return best, good
+
+
+def _promising(batches: Sequence[Batch], size: int, taken: int) -> bool:
+    """Whether the methods for large blocks may beat the range coder's `size` for `taken` rows: a quarter of them is tried."""
+    part = taken // 4
+    return part < MIN_PART or min(map(len, _large(leading(batches, part)))) * taken < HOPE * size * part
 
 
 def _large(batches: Sequence[Batch]) -> list[bytes]:
