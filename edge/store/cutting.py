@@ -56,7 +56,7 @@ class Cutter:
         self._profiles: dict[int, Profile] = {}
 
     def next(self, lane: Lane, room: int) -> Draft | None:
-        """The next draft whose body is at most `room` bytes; one item that is larger alone makes a larger one. None: nothing waits."""
+        """The next draft whose body is at most `room` bytes, larger only for one item that is; None when nothing waits."""
         return (
             (self._holes(room) if lane is Lane.COMMAND else None) or self._events(lane, room) or self._rows(lane, room)
         )

@@ -45,8 +45,9 @@ _SURVIVORS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Keep:
-    """central: whose end lists count as delivered (any other node's, when empty); quota: bytes that the store may fill (32 MB
-    and more), None for all of its disk; share, most: room is short below this share of either, but never with `most` bytes left."""
+    """central: whose end lists count as delivered (any other node's, when empty); quota: bytes that the store may fill
+    (32 MB and more), None for all of its disk; share, most: room is short below this share of either, but never while
+    `most` bytes are left."""
 
     central: frozenset[int] = frozenset()
     quota: int | None = None
@@ -74,7 +75,8 @@ class _Block:
 
 
 class Retention:
-    """Relief for a writer. `why` is "" or what was given up last, until there is ample room; `given`: rows and bytes given up since the opening.
+    """Relief for a writer. `why` is "" or what was given up last, until there is ample room; `given`: rows and bytes given
+    up since the opening.
 
     grown: told after a commit how many rows more or fewer wait in a lane; forgot: which blocks' bytes are gone.
     """

@@ -14,8 +14,6 @@ from sync.records import Event, EventId, Row, Value
 
 _BYTES: Final = "base64"
 EVENT_COLUMNS: Final = "origin, incarnation, number, kind, actor, lamport, boot, mono_ms, wall_ms, clock, body, parents, recipients, valid_s"
-
-
 _ENCODER: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False)
 
 
