@@ -53,7 +53,7 @@ class Hearing:
     def _received(self, line: Line, arrival: Arrival) -> int:
         data = arrival.frame
         if data and data[0] < PART and line.limits.names_sender:
-            return self._commit(line, [opened(self.core.ring, data, None, line.name)], arrival.at)
+            return self._commit(line, [opened(self.core.ring, data, None, line.name)], arrival)
         inner, late = self._checked(data)
         if inner and inner[0] in (carried.BLOCKS, carried.ENDS):
             if self.ends.take(line, inner, late, arrival.at):
@@ -86,7 +86,7 @@ class Hearing:
         held = core.log.have().get(piece.id.source)
         if held is not None and piece.id.number in held:
             core.assembly.drop(piece.id)
-            self._again(line, now)
+            self._again(line, arrival)
             return None
         self.guard.admit(piece.id, piece.total)
         self.guard.take(line.name, arrival.peer, len(piece.data), now)
@@ -100,7 +100,7 @@ class Hearing:
         for each in blocks:
             have = core.log.have().get(each.id.source)
             if have is not None and each.id.number in have and core.log.read(each.id) == each.block:
-                self._again(line, arrival.at)
+                self._again(line, arrival)
                 self._hush(line, each.id, arrival.at)
                 continue
             try:
@@ -109,14 +109,14 @@ class Hearing:
                 incoming.append(opened(core.ring, each.block, each.id, line.name, each.age_s))
             except (DecodeError, SealError) as error:
                 self.refuse(str(error))
-        return self._commit(line, incoming, arrival.at) if incoming else 0
+        return self._commit(line, incoming, arrival) if incoming else 0
 
-    def _commit(self, line: Line, incoming: Sequence[Incoming], now: float) -> int:
+    def _commit(self, line: Line, incoming: Sequence[Incoming], arrival: Arrival) -> int:
         new = 0
         for block, verdict in zip(incoming, self.core.log.commit(incoming)):
             if verdict in HAD:
                 new += 1
-                self._added(line, block, now)
+                self._added(line, block, arrival)
             elif verdict is Verdict.CONFLICT:
                 self.refuse("same id, other bytes")
                 if block.id not in self.core.conflicts:
@@ -124,11 +124,11 @@ class Hearing:
             elif verdict is Verdict.REFUSED:
                 self.refuse("refused by the store")
             else:
-                self._again(line, now)
+                self._again(line, arrival)
         return new
 
-    def _added(self, line: Line, block: Incoming, now: float) -> None:
-        core, block_id = self.core, block.id
+    def _added(self, line: Line, block: Incoming, arrival: Arrival) -> None:
+        core, block_id, now = self.core, block.id, arrival.at
         core.aged(block_id, block.age_s, now, line.name)
         self.guard.took(block_id, len(block.block))
         if block_id.lane is Lane.PICTURE:
@@ -138,10 +138,9 @@ class Hearing:
         jitter = core.chance.uniform(0.5, 1.5)
         quick = block_id.lane is Lane.FLASH
         delay = line.ack_s(now) * jitter * (0.3 if quick else 1.0)
-        self._owe(line, now + delay)
+        self._owe(line, now + delay, arrival.peer)
         for other in core.lines.values():
-            if other is not line:
-                self._owe(other, now + 4 * other.ack_s(now) * jitter)
+            self._owe(other, now + other.later_s(now) * jitter)
         until = self._overheard_until(line, now)
         for target in core.targets():
             self._offer(target, block_id, line, until, now)
@@ -152,15 +151,18 @@ class Hearing:
             target, block_id.source
         ):
             return
-        if line.limits.broadcast and (target is line.anyone or line.alive(target.node, now)):
+        if line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone:
             self._overheard(target, block_id, line, until, now)
         else:
             target.one_more(block_id)
 
-    def _again(self, line: Line, now: float) -> None:
-        """Something came that is here already: perhaps our acknowledgement was lost."""
+    def _again(self, line: Line, arrival: Arrival) -> None:
+        """Something came that is here already: perhaps our acknowledgement was lost, or another's in a crowd."""
+        now = arrival.at
         crowd = line.limits.broadcast and line.live(now) > 2
-        self._owe(line, now + line.ack_s(now) * self.core.chance.uniform(0.5, 1.5) * (4 if crowd else 1))
+        due = now + line.ack_s(now) * self.core.chance.uniform(0.5, 1.5)
+        if not crowd or line.debt(0).told_at + 3 * line.ack_s(now) < now:
+            self._owe(line, due, arrival.peer)
 
     def _hush(self, line: Line, block_id: BlockId, now: float) -> None:
         """Another sent again what we would have sent to those in reach of both."""
@@ -173,16 +175,19 @@ class Hearing:
 
     def _overheard_until(self, line: Line, now: float) -> float:
         """How long others' acknowledgements are waited for: not as long by all who heard the same."""
-        return now + line.rto(now, 1) * self.core.chance.uniform(1.0, 2.0)
+        wait = line.rto(now, 1) if line.limits.broadcast else 2 * line.later_s(now)
+        return now + wait * self.core.chance.uniform(1.0, 2.0)
 
     def _overheard(self, target: Target, block_id: BlockId, line: Line, until: float, now: float) -> None:
         lease = Lease(line.name, until, now, 0)
         target.overheard(block_id, lease)
         self.core.expiries.add(target, block_id, lease)
 
-    def _owe(self, line: Line, at: float) -> None:
-        if line.limits.two_way:
-            for debt in line.debts.values():
+    def _owe(self, line: Line, at: float, peer: str | None = None) -> None:
+        """Our list by `at`, to the node at this address or to all."""
+        node = None if peer is None or line.limits.broadcast else line.node_at(peer)
+        for key, debt in line.debts.items() if line.limits.two_way else ():
+            if node is None or key == node:
                 debt.due = min(debt.due, max(at, debt.told_at + line.ack_s(at) / 2))
 
     # lists
@@ -269,8 +274,7 @@ class Hearing:
             if asking is not None and line.limits.broadcast:
                 asking.at = max(asking.at, now + 2 * line.ack_s(now))  # the answer will be heard here too
             return
-        node = next((node for node, place in line.heard.items() if place.address == arrival.peer), 0)
-        debt = line.debt(node)
+        debt = line.debt(line.node_at(arrival.peer) or 0)
         if need.node:
             debt.mask |= differing(need.buckets, core.teller.mine.buckets(need.scope)) if need.buckets else 255
         debt.told = b""
@@ -291,7 +295,7 @@ class Hearing:
         """It has some bytes of a block: only the others are sent, and at once if the block was under lease as a whole."""
         target = neighbour.target
         target.holds_part(part.id, part.got)
-        sending = line.open.get(part.id.lane)
+        sending = line.open.get((part.id.lane, 0 if line.limits.broadcast else neighbour.node))
         if sending is None or sending.id != part.id:
             self._lacking(line, target, part, now)
         if (sending is None or sending.id != part.id) and (lease := target.under(part.id, line.name)) is not None:

@@ -134,6 +134,14 @@ class Target:
         for source, flight in self.flight.items():
             yield from (BlockId(*source, number) for number, lease in flight.items() if lease.dormant)
 
+    def give_back(self, block_id: BlockId, line: str) -> None:
+        """Its sending by a line was broken off."""
+        lease = self.under(block_id, line)
+        if lease is not None and block_id.lane is Lane.FLASH:
+            lease.until = 0.0
+        elif lease is not None:
+            self.lapse(block_id)
+
     def void(self, line: str) -> None:
         """A line went down: whatever was on it may go by another at once."""
         self.in_flight.pop(line, None)

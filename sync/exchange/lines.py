@@ -100,11 +100,12 @@ class Line:
         self._silence_s = SILENT * self.beacon_s
         self._live: list[int] = []
         self._live_until = -NEVER
+        self._places: dict[str, int] = {}
         self.debts: dict[int, Debt] = {}
-        self.open: dict[Lane, Sending] = {}
+        self.open: dict[tuple[Lane, int], Sending] = {}  # by lane and audience
         self.anyone = Target(0)
         self.statements: deque[bytes] = deque(maxlen=32)
-        self.pictures: dict[tuple[int, int], int] = {}
+        self.pictures: dict[int, dict[tuple[int, int], int]] = {}  # sent, by audience and life
         self.hush_until = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
@@ -128,12 +129,22 @@ class Line:
     def ack_s(self, now: float) -> float:
         """How long an acknowledgement waits for others to join it: the more neighbours share the line, the longer."""
         least = max(ACK_S[min(self.limits.cost, len(ACK_S) - 1)], ACK_BYTES / self.limits.rate / ACK_SHARE)
-        return least * (1 + self.live(now) / 2) if self.limits.broadcast else least
+        return least * (1 + self.live(now)) if self.limits.broadcast else least
+
+    def later_s(self, now: float) -> float:
+        """How long those wait for our list who did not bring what is new in it."""
+        return self.ack_s(now) * (4 if self.limits.broadcast else 20)
+
+    def node_at(self, address: str) -> int | None:
+        """The node last heard at an address of the bearer."""
+        return self._places.get(address)
 
     def hear(self, node: int, address: str, now: float) -> bool:
         """A node gave a sign of life; True when it had been silent."""
         silent = not self.alive(node, now)
         self.heard[node] = Heard(address, now)
+        if address:
+            self._places[address] = node
         if silent:
             self._live_until = -NEVER
         return silent

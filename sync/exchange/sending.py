@@ -42,10 +42,11 @@ class Outgoing:
 
 @dataclass(slots=True)
 class Packing:
-    """A frame being filled for an audience. trust: it holds nothing but a trust block, or part of one, and goes under the
+    """A frame being filled for an audience: everybody (key 0) or one node. trust: it holds nothing but a trust block, or part of one, and goes under the
     lasting trust key, so that it reaches nodes that missed a re-keying."""
 
     line: Line
+    key: int
     to: str
     targets: list[Target]
     room: int
@@ -85,12 +86,19 @@ class Sender:
         now += TICK_S
         core.look(now)
         core.lapse(now)
+        self._abandon(line, now)
         self._ends.sign(now)
         room = min(line.limits.mtu, budget.bytes_left) - MAC
         if room < LEAST_ROOM:
             return None
         for to, nodes in self._audiences(line, now):
-            packing = Packing(line, to, [core.neighbours[node].target for node in nodes], room)
+            packing = Packing(
+                line,
+                0 if line.limits.broadcast or not nodes else nodes[0],
+                to,
+                [core.neighbours[node].target for node in nodes],
+                room,
+            )
             self._fill(packing, nodes, now)
             if packing.data or packing.bare:
                 return self._sealed(packing, now)
@@ -106,6 +114,13 @@ class Sender:
             yield line.heard[node].address, [node]
         yield "", []
 
+    def _abandon(self, line: Line, now: float) -> None:
+        """Stop sending pieces to a node that fell silent."""
+        for lane, node in [key for key in line.open if key[1] and not line.alive(key[1], now)]:
+            sending = line.open.pop((lane, node))
+            for target in sending.targets:
+                target.give_back(sending.id, line.name)
+
     def _sealed(self, packing: Packing, now: float) -> Outgoing:
         line = packing.line
         data = packing.bare or bytes(packing.data) + self.core.ring.mac(bytes(packing.data), packing.trust)
@@ -119,27 +134,33 @@ class Sender:
         anyone = line.limits.broadcast or not nodes
         targets = [*packing.targets, line.anyone] if anyone else packing.targets
         packing.targets = targets
-        if Lane.FLASH in line.lanes:
+        if Lane.FLASH in line.lanes and self._some(packing, Lane.FLASH, now):
             self._flash(packing, now)
         if packing.bare:
             return
         self._owed(packing, nodes, now)
         if now < line.hush_until:
             return
-        self._picture(packing)
+        self._picture(packing, now)
         for lane in CHEAP:
-            if lane in line.lanes and not packing.bare:
+            if lane in line.lanes and self._some(packing, lane, now) and not packing.bare:
                 self._lane(packing, lane, now)
+
+    def _some(self, packing: Packing, lane: Lane, now: float) -> bool:
+        """Whether there may be anything of a lane for this audience."""
+        if self.core.waiting_at[lane] <= now or (lane, packing.key) in packing.line.open:
+            return True
+        return any(target.flash if lane is Lane.FLASH else target.want[lane] for target in packing.targets)
 
     # flash and the lanes
 
     def _flash(self, packing: Packing, now: float) -> None:
         line = packing.line
-        if Lane.FLASH in line.open:
-            self._pieces(packing, line.open[Lane.FLASH], now)
+        if (Lane.FLASH, packing.key) in line.open:
+            self._pieces(packing, line.open[Lane.FLASH, packing.key], now)
         if self.core.waiting_at[Lane.FLASH] <= now:
             self._cut(line, Lane.FLASH, now)
-        while packing.left > LEAST_ROOM and Lane.FLASH not in line.open:
+        while packing.left > LEAST_ROOM and (Lane.FLASH, packing.key) not in line.open:
             block_id = next(iter(self._flash_due(packing, now)), None)
             if block_id is None or not self._send(packing, block_id, now):
                 return
@@ -162,8 +183,8 @@ class Sender:
     def _lane(self, packing: Packing, lane: Lane, now: float) -> None:
         line = packing.line
         while packing.left > LEAST_ROOM:
-            if lane in line.open:
-                if not self._pieces(packing, line.open[lane], now):
+            if (lane, packing.key) in line.open:
+                if not self._pieces(packing, line.open[lane, packing.key], now):
                     return
                 continue
             block_id = self._next(packing, lane, now)
@@ -267,7 +288,7 @@ class Sender:
             sending.symbols.extend(self._mender.plan(line, block_id, repair.count(len(block), size), targets))
             for target in targets:
                 target.lease(block_id, Lease(line.name, NEVER, now, len(block)))
-            line.open[block_id.lane] = sending
+            line.open[block_id.lane, packing.key] = sending
             return self._pieces(packing, sending, now)
         todo = Ranges([(0, len(block) - 1)])
         if targets and all(block_id in target.parts for target in targets):
@@ -278,8 +299,9 @@ class Sender:
         for target in targets:
             target.lease(block_id, Lease(line.name, NEVER, now, len(block)))
             target.parts.pop(block_id, None)
-        line.open[block_id.lane] = Sending(block_id, block, age, now, todo or Ranges([(0, len(block) - 1)]), targets)
-        return self._pieces(packing, line.open[block_id.lane], now)
+        sending = Sending(block_id, block, age, now, todo or Ranges([(0, len(block) - 1)]), targets)
+        line.open[block_id.lane, packing.key] = sending
+        return self._pieces(packing, sending, now)
 
     def _pieces(self, packing: Packing, sending: Sending, now: float) -> bool:
         """As much of an open block as fits; True when it is through."""
@@ -302,7 +324,7 @@ class Sender:
             part = frame.write_piece(sending.id, age, len(sending.block), at, sending.block[at : at + size])
             packing.put(part, sending.block)
             sending.todo = sending.todo.minus(Ranges([(at, at + size - 1)]))
-        del line.open[sending.id.lane]
+        del line.open[sending.id.lane, packing.key]
         for target in sending.targets:
             lease = target.under(sending.id, line.name)
             if lease is not None:
@@ -341,22 +363,32 @@ class Sender:
             line.unproven_since = now
         line.unproven += size
 
-    def _picture(self, packing: Packing) -> None:
-        """The newest picture of everybody, once on each line, never back to where it came from."""
-        core, line = self.core, packing.line
-        if Lane.PICTURE not in line.lanes:
+    def _keys(self, line: Line, now: float) -> list[int]:
+        """The audiences of a line: everybody, or each node heard."""
+        nodes = line.nodes(now)
+        return [0] if line.limits.broadcast or not nodes else nodes
+
+    def _pictures(self, line: Line, key: int) -> list[BlockId]:
+        """The newest picture of everybody that an audience was not sent yet; none goes back to where it came from."""
+        shown = line.pictures.setdefault(key, {})
+        return [
+            BlockId(*life, Lane.PICTURE, number)
+            for life, (number, came_by) in self.core.pictures.items()
+            if shown.get(life, -1) < number and not (came_by == line.name and line.limits.broadcast)
+        ]
+
+    def _picture(self, packing: Packing, now: float) -> None:
+        line = packing.line
+        if Lane.PICTURE not in line.lanes or packing.key not in self._keys(line, now):
             return
-        for life, (number, came_by) in core.pictures.items():
-            if line.pictures.get(life, -1) >= number or (came_by == line.name and line.limits.broadcast):
-                continue
-            block_id = BlockId(*life, Lane.PICTURE, number)
-            block = core.log.read(block_id)
-            line_size = 0 if block is None else frame.whole_size(len(block), 0)
-            if block is None or line_size > packing.room:
-                line.pictures[life] = number
-            elif line_size <= packing.left:
-                line.pictures[life] = number
-                packing.data += frame.write_whole(block_id, 0, block)
+        for block_id in self._pictures(line, packing.key):
+            block = self.core.log.read(block_id)
+            size = 0 if block is None else frame.whole_size(len(block), 0)
+            if size > packing.left and size <= packing.room:
+                return  # it begins the next frame
+            line.pictures[packing.key][block_id[:2]] = block_id.number
+            if block is not None and size <= packing.left:
+                packing.put(frame.write_whole(block_id, 0, block), block)
 
     # what is owed
 
@@ -429,13 +461,16 @@ class Sender:
     def next_at(self, line: Line, now: float) -> float:
         """When there will be something for this line, as far as can be told now."""
         core = self.core
-        at = min((debt.at for debt in line.debts.values()), default=NEVER) if line.limits.two_way else NEVER
+        debts = (debt.at for node, debt in line.debts.items() if not node or line.alive(node, now))
+        at = min(debts, default=NEVER) if line.limits.two_way else NEVER
         if line.statements and line.limits.two_way:
             return now
         at = min(at, core.look_at, self._flash_at(line, now))
         if now < line.hush_until:
             return min(at, line.hush_until)
-        if line.open or any(line.pictures.get(life, -1) < number for life, (number, by) in core.pictures.items() if not (by == line.name and line.limits.broadcast)):  # fmt: skip
+        if line.open or (
+            Lane.PICTURE in line.lanes and any(self._pictures(line, key) for key in self._keys(line, now))
+        ):
             return now
         return min(at, core.expiries.at, self._rows_at(line, now))
 
