@@ -6,7 +6,7 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any, Final
 
-PARTS: Final = ("rdss", "lora", "lan", "carry")
+PARTS: Final = ("rdss", "mesh", "lan", "carry")
 
 
 def run() -> dict[str, Any]:
