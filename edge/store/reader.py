@@ -29,6 +29,7 @@ _EVENTS: Final = (
     "b.origin, b.incarnation, b.lane, b.number, (SELECT group_concat(bearer) FROM ledger WHERE block = b.id) "
     "FROM event e LEFT JOIN block b ON b.id = e.block"
 )
+_NEWEST: Final = "SELECT id, mono_ms, wall_ms, clock, vals, quals FROM observation WHERE stream = ? ORDER BY boot DESC, mono_ms DESC LIMIT ?"
 _BACKLOG: Final = "SELECT coalesce(sum(rows), 0) FROM block WHERE origin = ? AND incarnation = ? AND lane = ? AND number BETWEEN ? AND ?"
 _OLDEST: Final = (
     "SELECT at_boot, at_ms, NULL FROM block WHERE origin = ? AND incarnation = ? AND lane = ? AND number BETWEEN ? AND ? "
@@ -182,13 +183,13 @@ class Reader:
         return ends
 
     def history(self, subject: str, profile: str, limit: int = 500) -> list[Row]:
-        """The last rows of a subject in a profile, oldest first."""
-        rows = self._rows(
-            "SELECT mono_ms, wall_ms, clock, vals, quals FROM (SELECT o.* FROM observation o JOIN stream s ON s.id = o.stream "
-            "JOIN profile p ON p.id = s.profile WHERE s.subject = ? AND p.name = ? ORDER BY o.id DESC LIMIT ?) ORDER BY id",
-            (subject, profile, limit),
+        """The last rows of a subject in a profile, as they were measured by each of its devices, oldest first."""
+        streams = self._rows(
+            "SELECT s.id FROM stream s JOIN profile p ON p.id = s.profile WHERE s.subject = ? AND p.name = ?",
+            (subject, profile),
         )
-        return [row_of(*row) for row in rows]
+        newest = [row for (stream,) in streams for row in self._rows(_NEWEST, (stream, limit))]
+        return [row_of(*row[1:]) for row in sorted(newest)[-limit:]]
 
     def counts(self) -> dict[str, int]:
         """Rows of the main tables; observations by their highest id, which is exact until retention deletes some."""
