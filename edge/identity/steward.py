@@ -100,8 +100,8 @@ class Steward:
         for found in self._since():
             if found.content in TELLING and (opened := self._open(found)) is not None:
                 self._tell(opened, everything)
-            elif found.id in self._early:
-                self._early.pop(found.id)(found.block)
+            elif found.id in self._early and (block := self._review.block(found.id)) is not None:
+                self._early.pop(found.id)(block)
         return everything
 
     def _since(self) -> Iterator[Found]:
@@ -113,10 +113,11 @@ class Steward:
         self._seen = 1
 
     def _open(self, found: Found) -> Opened | None:
+        block = self._review.block(found.id)
         try:
-            if not self.keyring.readable(Header.decode(found.block)[0]):
+            if block is None or not self.keyring.readable(Header.decode(block)[0]):
                 return None
-            return self.keyring.open(found.block, found.id.incarnation)
+            return self.keyring.open(block, found.id.incarnation)
         except (SealError, DecodeError):
             return None
 
@@ -266,7 +267,8 @@ class Steward:
         if len(run) < LISTED and now - since < DUE_S:
             return False
         self._unlisted_since.pop(lane)
-        body = proofs.hashes_body(self.keyring, source, run[0].id.number, [each.block for each in run])
+        blocks = [self._review.block(each.id) or b"" for each in run]
+        body = proofs.hashes_body(self.keyring, source, run[0].id.number, blocks)
         self._log.put(lane, Content.HASHES, body[1:])
         self._review.tell(name, run[-1].id.number + 1)
         return True

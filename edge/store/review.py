@@ -16,16 +16,16 @@ from sync.ids import BlockId, Lane, Level
 from sync.seal.contract import Opened
 
 BATCH: Final = 256
-_FOUND: Final = "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.content, p.bytes FROM block b JOIN payload p ON p.block = b.id "
+_FOUND: Final = "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.content FROM block b "
+_BYTES: Final = f"SELECT bytes FROM payload WHERE block = (SELECT id FROM block WHERE {ID})"
 
 
 class Found(NamedTuple):
-    """A block that is here: its row, id, content (None when it was never opened) and bytes."""
+    """A block that is here: its row, id and content (None when it was never opened)."""
 
     row: int
     id: BlockId
     content: int | None
-    block: bytes
 
 
 class Review:
@@ -41,24 +41,25 @@ class Review:
     def after(self, row: int, contents: Collection[int] | None = None) -> list[Found]:
         """Blocks behind a row, of these contents or of any, oldest first, a batch at a time."""
         wanted = "" if contents is None else f"AND b.content IN ({', '.join(str(int(each)) for each in contents)})"
-        return self._blocks(f"WHERE b.id > ? {wanted} ORDER BY b.id LIMIT ?", (row, BATCH))
+        return self._blocks(f"WHERE b.id > ? AND b.held {wanted} ORDER BY b.id LIMIT ?", (row, BATCH))
 
     def doubtful(self, row: int) -> list[Found]:
         """Blocks behind a row that were never opened here, or are quarantined though not in conflict; a batch at a time."""
         return self._blocks(
-            "WHERE b.id > ? AND (b.state = 'sealed' OR (b.level = 0 AND b.state NOT IN ('conflict', 'own'))) ORDER BY b.id LIMIT ?",
+            "WHERE b.id > ? AND b.held AND (b.state = 'sealed' OR (b.level = 0 AND b.state NOT IN ('conflict', 'own'))) "
+            "ORDER BY b.id LIMIT ?",
             (row, BATCH),
         )
 
     def block(self, block_id: BlockId) -> bytes | None:
         """A block's bytes, if they are here."""
-        found = self._blocks(f"WHERE {ID}", block_id)
-        return found[0].block if found else None
+        found = fetch(self._conn, self._store.path, _BYTES, block_id)
+        return found[0][0] if found else None
 
     def run(self, lane: Lane, first: int, most: int) -> list[Found]:
-        """Own blocks of this life with consecutive numbers from `first` on."""
+        """Own blocks of this life with consecutive numbers from `first` on, as far as their bytes are here."""
         found = self._blocks(
-            "WHERE origin = ? AND incarnation = ? AND lane = ? AND number >= ? ORDER BY number LIMIT ?",
+            "WHERE b.held AND origin = ? AND incarnation = ? AND lane = ? AND number >= ? ORDER BY number LIMIT ?",
             (*self._store.place, lane, first, most),
         )
         return [each for at, each in enumerate(found) if each.id.number == found[0].id.number + at]
@@ -122,8 +123,8 @@ class Review:
 
     def _blocks(self, where: str, values: Sequence[Any]) -> list[Found]:
         return [
-            Found(row, BlockId(origin, incarnation, Lane(lane), number), content, block)
-            for row, origin, incarnation, lane, number, content, block in fetch(
+            Found(row, BlockId(origin, incarnation, Lane(lane), number), content)
+            for row, origin, incarnation, lane, number, content in fetch(
                 self._conn, self._store.path, _FOUND + where, values
             )
         ]
