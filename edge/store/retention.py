@@ -180,7 +180,7 @@ class Retention:
             for block in self._blocks(tx, f"b.id = {row} AND b.held AND b.origin = {self._origin}")
         ]
         self._lose(tx, own, "dropped")
-        self._count(tx, found[-1][0])
+        self._drop_upto(tx, found[-1][0])
         tx.conn.execute("DELETE FROM radio_packet WHERE observation <= ?", (found[-1][0],))
         return True
 
@@ -190,7 +190,7 @@ class Retention:
 
     # what they are made of
 
-    def _count(self, tx: Tx, upto: int) -> None:
+    def _drop_upto(self, tx: Tx, upto: int) -> None:
         """Delete the rows with ids up to `upto` that are left."""
         gone = tx.conn.execute(
             "DELETE FROM observation WHERE lane >= 3 AND id <= ? RETURNING lane, block IS NULL", (upto,)
