@@ -31,16 +31,22 @@ class Child:
         return self._process.pid if self._process is not None and self._process.returncode is None else 0
 
     async def start(self) -> None:
-        """Start, and return once it says of itself that it runs; SanduanError when it ends instead."""
+        """Start, and return once it says of itself that it runs; SanduanError when it ends or waits instead."""
         with self.file.with_suffix(".out").open("ab") as out:
             self._process = await asyncio.create_subprocess_exec(
                 sys.executable, "-m", "tui.cli", self.role, "-c", str(self.file), stdin=DEVNULL, stdout=out, stderr=out
             )
-        async with asyncio.timeout(PATIENCE_S):
-            while read_status(beside(self.store)).get("station", {}).get("pid") != self._process.pid:
-                if self._process.returncode is not None:
-                    raise SanduanError(f"{self.file.name}: {self._last_words()}")
-                await asyncio.sleep(LOOK_S)
+        try:
+            async with asyncio.timeout(PATIENCE_S):
+                await self._up(self._process)
+        except TimeoutError:
+            raise SanduanError(f"{self.file.name}: not up after {PATIENCE_S:g} s: {self._last_words()}") from None
+
+    async def _up(self, process: Process) -> None:
+        while read_status(beside(self.store)).get("station", {}).get("pid") != process.pid:
+            if process.returncode is not None:
+                raise SanduanError(f"{self.file.name}: {self._last_words()}")
+            await asyncio.sleep(LOOK_S)
 
     async def stop(self) -> int:
         """Ask it to stop, and see that it does; its exit status."""

@@ -85,7 +85,7 @@ class Demo:
             mark(self._stick_home(), Mark((CENTRAL.node, VEHICLE.node, UNIT.node), "通信员 / courier"))
             for actor in ACTORS:
                 self.children[actor.name] = Child(actor.role, files[actor.name], self._store(actor))
-            await asyncio.gather(*(self._start(actor) for actor in ACTORS))
+            await self._start_all()
         except BaseException:
             await self.__aexit__()
             raise
@@ -98,6 +98,15 @@ class Demo:
             await asyncio.gather(self._courier, return_exceptions=True)
         await asyncio.gather(*(child.stop() for child in self.children.values()))
         await self.world.__aexit__()
+
+    async def _start_all(self) -> None:
+        """All at once; when one cannot, none of the others is left half started."""
+        try:
+            async with asyncio.TaskGroup() as group:
+                for actor in ACTORS:
+                    group.create_task(self._start(actor))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
 
     async def _start(self, actor: Actor) -> None:
         await self.children[actor.name].start()
