@@ -85,9 +85,9 @@ def _flat(event: Event, source: Source) -> list[Any]:
 def _event(row: Any, source: Source) -> Event:
     ident, kind, actor, lamport, (boot, mono, wall, quality), body, parents, to, valid = row
     ints = (kind, lamport, boot, mono, *to, *body)
-    if not all(type(value) is int for value in ints) or type(actor) is not str or type(body) is not dict:
+    if not all(map(_whole, ints)) or type(actor) is not str or type(body) is not dict:
         raise DecodeError("events damaged")
-    if not all(value is None or type(value) is int for value in (wall, valid)):
+    if not all(value is None or _whole(value) for value in (wall, valid)):
         raise DecodeError("events damaged")
     stamp = Stamp(boot, mono, wall, ClockQuality(quality))
     ids = tuple(_ident(parent, source) for parent in parents)
@@ -96,6 +96,11 @@ def _event(row: Any, source: Source) -> Event:
 
 def _ident(parts: Any, source: Source) -> EventId:
     origin, incarnation, number = parts if len(parts) == 3 else (source.origin, source.incarnation, *parts)
-    if not all(type(value) is int for value in (origin, incarnation, number)):
+    if not all(map(_whole, (origin, incarnation, number))):
         raise DecodeError("events damaged")
     return EventId(origin, incarnation, number)
+
+
+def _whole(value: Any) -> bool:
+    """An integer that a store holds: signed 64 bits."""
+    return type(value) is int and -event_stack.INT64 <= value < event_stack.INT64
