@@ -42,7 +42,7 @@ _TROUBLE: Final[dict[int, tuple[type[StoreError], str]]] = {
     6: (StoreError, "another program holds the store's write lock"),
     8: (StoreReadOnly, "the store's file is read-only"),
     10: (StoreReadOnly, "the disk refuses reads or writes"),
-    11: (StoreCorrupt, "the store's file is damaged"),
+    11: (StoreCorrupt, "the store's file is damaged; once it is moved aside, a new one begins"),
     13: (StoreFull, "the disk is full"),
     14: (StoreReadOnly, "the store's file cannot be opened; its disk or folder may be read-only"),
     26: (StoreCorrupt, "the file is not a store"),

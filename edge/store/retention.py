@@ -306,6 +306,7 @@ class Retention:
 
     def _forget(self, tx: Tx, chosen: Sequence[_Block]) -> None:
         freed = sum(blocks.drop_bytes(tx, block.id) for block in chosen)
+        tx.conn.executemany("DELETE FROM ledger WHERE block = ?", [(block.row,) for block in chosen])
 
         def told() -> None:
             self.given["bytes"] += freed
