@@ -94,7 +94,7 @@ async def _watched(args: Namespace, folder: Path, told: Teller) -> int:
         finally:
             told.quiet = False
             if screen.returncode is None:
-                screen.terminate()
+                screen.send_signal(signal.SIGINT)  # it gives the terminal back
                 await screen.wait()
             playing.cancel()
             await asyncio.gather(playing, return_exceptions=True)
