@@ -85,7 +85,9 @@ def test_central_sees_46_people_live_from_one_message_long_before_their_history(
             node.clock.advance(60.0)
     picture = look(central).latest
     assert len(picture) == 46 and central.rows("SELECT count(*) FROM observation") == [(0,)]
-    assert 20 < seen[0] < 46 and seen[1:] == [46, 46, 46], "the first stands alone, the next build on what central tells"
+    assert 20 < seen[0] < 46 and seen[1:] == [46, 46, 46], (
+        "the first stands alone, the next build on what central tells"
+    )
     for who in range(46):
         values = picture[f"P{who:02}"]
         lat, lon, hr = values[LAT], values[LON], values[HR]
