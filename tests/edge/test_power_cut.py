@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from edge.store.connect import Connection, DatabaseError, open_writer
+from edge.store.life import Marker
 from edge.store.rows import spans_of
 from edge.store.store import Store
 from sync.ids import Lane
@@ -65,7 +66,7 @@ def lost(image: Path, told: Told) -> str:
             return "damaged"
         if told.life < 0:
             return ""
-        return _missing(conn, told)
+        return _missing(conn, told) or _marker(conn, image)
     except DatabaseError as error:
         return str(error)
     finally:
@@ -95,6 +96,13 @@ def _missing(conn: Connection, told: Told) -> str:
                 return "numbers"
     ends = execute("SELECT spans FROM end_list WHERE lane = ?", (Lane.HISTORY,)).fetchall()
     return "" if told.end < 0 or (ends and spans_of(ends[0][0]).top >= told.end) else "end list"
+
+
+def _marker(conn: Connection, image: Path) -> str:
+    """A marker that is gone or ahead of the file would end the store's life for nothing."""
+    marked = Marker(image / "node.db.life").read()
+    commits = conn.execute("SELECT value FROM meta WHERE name = 'commits'").fetchone()[0]
+    return "" if marked is not None and marked["commits"] <= commits else "marker"
 
 
 def losses(
