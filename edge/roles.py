@@ -42,6 +42,7 @@ from edge.store.retention import Keep
 from edge.store.store import Fresh, Store
 from edge.supervisor import Reporter, Supervisor, Task, Work, first
 from edge.supervisor import run as run_loop
+from edge.tracks import Tracker
 from hardware.driver import Driver, Health
 from radios.bearer import Limits
 from sync.exchange import Exchange
@@ -61,13 +62,20 @@ FORM: Final = "%(asctime)s %(levelname)s %(message)s"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """What a role is beside its configuration. hub: the far end of MQTT; passes: keeps and forwards what it cannot read."""
+    """What a role is beside its configuration. hub: the far end of MQTT; passes: keeps and forwards what it cannot read;
+    tracks: draws the ways of whom its own devices place."""
 
     hub: bool = False
     passes: bool = False
+    tracks: bool = False
 
 
-ROLES: Final = {"agent": Part(), "unit": Part(), "relay": Part(passes=True), "central": Part(hub=True)}
+ROLES: Final = {
+    "agent": Part(tracks=True),
+    "unit": Part(tracks=True),
+    "relay": Part(passes=True),
+    "central": Part(hub=True),
+}
 
 
 def run_role(config: Config) -> int:
@@ -130,6 +138,9 @@ class Station:
         self.courier: Courier | None = None
         self.place = Place(config.station["id"], store.clock, self._carriers())
         self.painter = self._painter()
+        self.tracker = (
+            Tracker(store, StoreLog(store, self.keyring, self.anchor), self.anchor) if self.part.tracks else None
+        )
         self._services()
         self._devices()
         self._links()
@@ -159,6 +170,8 @@ class Station:
         if self.painter is not None:
             paint = partial(self.painter.run, self.node.call, self._limits, self.node.nudge)
             self._add("pictures", "service", paint)
+        if self.tracker is not None:
+            self._add("tracks", "service", partial(self.tracker.run, self.node.nudge))
         if not self.part.passes:
             self._add("intents", "service", Intents(self.store, self.keys.role is Role.COMMAND).run)
         watch = self.config.sticks["watch"]
@@ -271,6 +284,8 @@ class Station:
         self.steward.close()
         if self.painter is not None:
             self.painter.close()
+        if self.tracker is not None:
+            self.tracker.close()
         self.log.close()
 
 

@@ -15,6 +15,7 @@ from edge.store.connect import fetch, open_reader
 from edge.store.migrate import readable
 from edge.store.rows import EVENT_COLUMNS, event_of, row_of, spans_of
 from edge.store.status import beside, read_status
+from edge.store.ways import FIXES, SPANS, Stretch, fixes_of, merged, span_of
 from hardware.clock import Clock, SystemClock
 from hardware.errors import StoreError
 from hardware.kinds import Quality
@@ -24,6 +25,7 @@ from sync.ranges import Ranges
 from sync.records import Event, Row, Truth
 
 PERSON: Final = BY_NAME["person"].number
+MOST_FIXES: Final = 100_000  # of one way
 _EVENTS: Final = (
     f"SELECT {', '.join('e.' + name for name in EVENT_COLUMNS.split(', '))}, e.level, e.at_boot, e.at_ms, "
     "b.origin, b.incarnation, b.lane, b.number, (SELECT group_concat(bearer) FROM ledger WHERE block = b.id) "
@@ -190,6 +192,13 @@ class Reader:
         )
         newest = [row for (stream,) in streams for row in self._rows(_NEWEST, (stream, limit))]
         return [row_of(*row[1:]) for row in sorted(newest)[-limit:]]
+
+    def way(self, subject: str, first_ms: int, last_ms: int) -> list[Stretch]:
+        """Where a subject went between two instants (UTC), each part with its class and bound; exact where history has come."""
+        level = int(Level.MEMBER)
+        fixes = self._rows(FIXES.format("s.subject = ?"), (subject, first_ms, last_ms, level, MOST_FIXES))
+        spans = self._rows(SPANS, (subject, first_ms, last_ms, level))
+        return merged(list(fixes_of(fixes)), [span_of(*row) for row in spans])
 
     def counts(self) -> dict[str, int]:
         """Rows of the main tables; observations by their highest id, which is exact until retention deletes some."""

@@ -9,18 +9,20 @@ from typing import Any, Final, TypeAlias
 from edge.store.ingest import Entry, Ingest, Place, Stream
 from edge.store.rows import row_of
 from edge.store.sights import show_force, show_scene
+from edge.store.ways import keep, show
 from edge.store.writer import Tx
 from hardware.clock import ClockQuality, Stamp
 from hardware.errors import DecodeError
 from sync import codec
 from sync.codec.picture_people import Force
 from sync.codec.scene import Scene
+from sync.codec.track import TrackSpan, decode_tracks
 from sync.holes import decode_holes
 from sync.ids import BlockId, Content, Level
 from sync.records import Anchor, Batch, Event, Hole, Row, StreamInfo
 from sync.trust.standing import passed_on
 
-Record: TypeAlias = "Batch | Event | StreamInfo | Hole | Force | Scene"
+Record: TypeAlias = "Batch | Event | StreamInfo | Hole | Force | Scene | TrackSpan"
 NEAR_MS: Final = 10_000  # how far a row's monotonic time may differ when it travelled in another block
 
 _DECODERS: Final[dict[int, Callable[[bytes, Anchor | None, BlockId], Sequence[Record]]]] = {
@@ -28,6 +30,7 @@ _DECODERS: Final[dict[int, Callable[[bytes, Anchor | None, BlockId], Sequence[Re
     Content.EVENTS: lambda data, anchor, block: codec.decode_events(data, anchor, source=block.source),
     Content.STREAMS: lambda data, _, __: codec.decode_streams(data),
     Content.HOLES: lambda data, _, __: decode_holes(data),
+    Content.TRACK: lambda data, anchor, _: decode_tracks(data, anchor),
 }
 
 
@@ -187,6 +190,13 @@ def _scene(tx: Tx, ingest: Ingest, parcel: Parcel, scene: Scene, out: Outcome) -
     show_scene(tx, parcel.id, scene, parcel.sealed_at, parcel.level)
 
 
+def _span(tx: Tx, ingest: Ingest, parcel: Parcel, span: TrackSpan, out: Outcome) -> None:
+    place = Place(parcel.id.origin, parcel.id.incarnation)
+    keep(tx, place, [span], parcel.level, parcel.row)
+    end = Row(0, span.points[-1].ms, int(ClockQuality.NTP), (), ())
+    show(tx, ingest, place, span, _measured(parcel, end, 0), parcel.level)
+
+
 _APPLY: Final[dict[type, Callable[..., None]]] = {
     Batch: _rows,
     Event: _event,
@@ -194,4 +204,5 @@ _APPLY: Final[dict[type, Callable[..., None]]] = {
     Hole: _hole,
     Force: _force,
     Scene: _scene,
+    TrackSpan: _span,
 }

@@ -136,6 +136,22 @@ CREATE TABLE scene (
     level INTEGER NOT NULL
 ) STRICT;
 
+-- Bounded tracks of a node's streams (their numbers): points is a JSON array of [ms UTC, 1e-7 degrees north, east], between
+-- which every fix is within bound_m metres at its own time.
+CREATE TABLE span (
+    id INTEGER PRIMARY KEY,
+    origin INTEGER NOT NULL,
+    incarnation INTEGER NOT NULL,
+    stream INTEGER NOT NULL,
+    first_ms INTEGER NOT NULL,
+    last_ms INTEGER NOT NULL,
+    bound_m INTEGER NOT NULL,
+    points TEXT NOT NULL,
+    block INTEGER,
+    level INTEGER NOT NULL,
+    UNIQUE (origin, incarnation, stream, first_ms, last_ms, bound_m)
+) STRICT;
+
 -- body: JSON object with the event kind's integer keys; bytes stand as {"base64": ...}. recipients, parents: JSON arrays.
 CREATE TABLE event (
     id INTEGER PRIMARY KEY,
