@@ -92,7 +92,7 @@ def open_manifest(record: bytes, keyring: Keyring) -> Manifest:
 
 
 def _aead(keyring: Keyring, salt: bytes) -> Aead:
-    """Under the newest transit key, which every node of the incident holds."""
+    """Under the lasting trust key, which every node of the incident holds."""
     try:
         return keyring.suite.aead(keyring.prove(b"manifest" + salt))
     except ValueError as error:

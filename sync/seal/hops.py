@@ -51,7 +51,9 @@ class Hops:
         raise SealError("hop MAC does not hold")
 
     def prove(self, challenge: bytes) -> bytes:
-        """16-byte answer to a challenge, which only a holder of the newest transit key can give."""
-        if not self._keys:
+        """16-byte answer to a challenge, which only a node of the incident can give: under the lasting key, so that one that
+        missed a re-keying can still connect and hear of it; without one, under the newest transit key."""
+        key = self._trust or (self._keys[0][1] if self._keys else None)
+        if key is None:
             raise SealError("no transit key is held")
-        return derive(self._suite, self._keys[0][1], self._incident, b"prove" + challenge, PROOF)
+        return derive(self._suite, key, self._incident, b"prove" + challenge, PROOF)

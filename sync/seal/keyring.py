@@ -294,7 +294,7 @@ class Keyring:
         return self._hops.check_late(frame, self.safe_epoch)
 
     def prove(self, challenge: bytes) -> bytes:
-        """16-byte answer to a challenge: whoever gives it holds the incident's newest transit key."""
+        """16-byte answer to a challenge: whoever gives it was let into the incident once; what it may say, its frames' MACs tell."""
         return self._hops.prove(challenge)
 
     def vouch(self, message: bytes) -> bytes:
