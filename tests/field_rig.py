@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from edge.demo.processes import Child
 from edge.demo.tally import Tally, tally
 from edge.devices import HUSH
 from edge.keys import create, file_of
+from edge.store.connect import fetch, open_reader
 from sync.seal.contract import Role
 
 CENTRAL, AGENT = 1, 2
@@ -45,6 +49,11 @@ counter = "V1/{name}.emitted"
 """
 
 
+def _query(path: Path, sql: str, *values: int) -> list[Any]:
+    with closing(open_reader(path)) as conn:
+        return fetch(conn, path, sql, values)
+
+
 class FieldRig:
     """Processes over a broker at `port` (central) and `agent_port` (the agent's way to it)."""
 
@@ -77,6 +86,22 @@ class FieldRig:
     def tally(self) -> Tally:
         """What is stored, and what of it is at central."""
         return tally(self.central.store, [(AGENT, self.agent.store)])
+
+    def believed(self) -> bool:
+        """Whether central holds every block that the agent takes for delivered."""
+        told = _query(
+            self.agent.store,
+            "SELECT incarnation, lane, spans FROM end_list WHERE node = ? AND origin = ?",
+            CENTRAL,
+            AGENT,
+        )
+        held = set(_query(self.central.store, "SELECT incarnation, lane, number FROM block WHERE origin = ?", AGENT))
+        return all(
+            (incarnation, lane, number) in held
+            for incarnation, lane, spans in told
+            for first, last in json.loads(spans)
+            for number in range(first, last + 1)
+        )
 
     def hush(self) -> None:
         """The wearables fall silent."""

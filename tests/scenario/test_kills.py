@@ -51,6 +51,7 @@ async def test_killed_broker_agent_and_central_lose_nothing_stored(tmp_path: Pat
         await rig.agent.kill()
         await rig.agent.start()
         await rig.central.kill()
+        assert rig.believed()
         await rig.central.start()
         await flowing(rig)
         await rig.agent.kill()
@@ -58,6 +59,7 @@ async def test_killed_broker_agent_and_central_lose_nothing_stored(tmp_path: Pat
         await broker.start()
         await rig.agent.start()
         found = await rig.delivered()
+        assert rig.believed()
         assert found.at_central == found.stored > 0 and found.duplicates == 0
         assert (
             rig.emitted() - 250 <= found.stored <= rig.emitted() + 2
@@ -123,6 +125,7 @@ async def test_kills_at_any_moment(tmp_path: Path, seed: int) -> None:
                     await rig.agent.start()
                 case "central":
                     await rig.central.kill()
+                    assert rig.believed()
                     await rig.central.start()
                 case "broker":
                     await broker.kill()
