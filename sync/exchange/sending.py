@@ -22,6 +22,7 @@ from sync.seal.contract import MAC
 LEAST_PIECE: Final = 16  # bytes of a block worth a piece
 TICK_S: Final = 1e-3  # what is due within this is due: clocks are read twice
 LEAST_ROOM: Final = 24
+DEAR: Final = 5  # from this cost on a line carries no pictures but our own
 QUICK: Final = 3  # times that flash is sent with hardly a pause
 QUICK_S: Final = 0.35
 REPEAT_S: Final = 30.0  # into silence: the first pause, doubled each time
@@ -370,11 +371,14 @@ class Sender:
 
     def _pictures(self, line: Line, key: int) -> list[BlockId]:
         """The newest picture of everybody that an audience was not sent yet; none goes back to where it came from."""
-        shown = line.pictures.setdefault(key, {})
+        shown, own = line.pictures.setdefault(key, {}), (self.core.log.origin, self.core.log.incarnation)
+        alone = line.limits.cost >= DEAR and own in self.core.pictures  # it tells of whom the others tell
         return [
             BlockId(*life, Lane.PICTURE, number)
             for life, (number, came_by) in self.core.pictures.items()
-            if shown.get(life, -1) < number and not (came_by == line.name and line.limits.broadcast)
+            if shown.get(life, -1) < number
+            and not (came_by == line.name and line.limits.broadcast)
+            and (life == own or not alone)
         ]
 
     def _picture(self, packing: Packing, now: float) -> None:
