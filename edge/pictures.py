@@ -51,7 +51,14 @@ class Plan:
     another, one each `every_s`; listeners: whose word decides what may be built upon (roster indexes)."""
 
     everyone: bool
-    turns: tuple[Form, ...] = (Form.FORCE_VITAL, Form.SCENE, Form.FORCE_VITAL, Form.FORCE)
+    turns: tuple[Form, ...] = (
+        Form.FORCE_VITAL,
+        Form.FORCE_VITAL,
+        Form.FORCE,
+        Form.FORCE_VITAL,
+        Form.FORCE_VITAL,
+        Form.SCENE,
+    )
     listeners: frozenset[int] = frozenset()
     every_s: float = 60.0
 
@@ -59,7 +66,7 @@ class Plan:
 # What each role shows: a unit its own people, a vehicle everybody and the scene, a centre the scene and what it heard.
 PLANS: Final = {
     "agent": Plan(True),
-    "unit": Plan(False, (Form.FORCE_VITAL, Form.FORCE)),
+    "unit": Plan(False, (Form.FORCE_VITAL, Form.FORCE), every_s=30.0),
     "central": Plan(True, (Form.SCENE,)),
 }
 
