@@ -20,7 +20,7 @@ from edge.store.store import Fresh, Store
 from edge.supervisor import Reporter
 from hardware.clock import ClockQuality
 from hardware.driver import Health
-from hardware.errors import DecodeError, SealError
+from hardware.errors import ConfigError, DecodeError, SealError, StoreError
 from sync.ids import BlockId, Content, Header, KeyClass, Lane, Source
 from sync.seal.contract import Opened
 from sync.seal.keyring import Keyring
@@ -67,9 +67,15 @@ class Steward:
         self._store.watch(told)
         while True:
             came.clear()
-            if await call(self.step):
-                moved()
-            why = "; ".join(self.problems)
+            try:
+                if await call(self.step):
+                    moved()
+                why = "; ".join(self.problems)
+            except (
+                StoreError,
+                ConfigError,
+            ) as error:  # another program has the file for a moment, or it is not ours any more
+                why = str(error)
             reporter.health(Health.DEGRADED if why else Health.UP, why)
             with suppress(TimeoutError):
                 async with asyncio.timeout(EVERY_S):

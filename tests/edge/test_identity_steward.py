@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from edge.store.log import StoreLog
 from edge.store.reader import Reader
 from edge.store.store import Store
 from hardware.clock import ManualClock
+from hardware.driver import Health
 from hardware.errors import DecodeError, SealError
 from hardware.observation import PROFILE_NAMED, Observation
 from sync.events import BY_NAME
@@ -394,3 +396,33 @@ def test_what_was_collected_before_joining_is_adopted(posts: dict[str, Post], tm
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
+
+
+async def test_a_running_steward_says_what_is_wrong_and_goes_on(
+    posts: dict[str, Post], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("edge.identity.steward.EVERY_S", 0.05)
+    post, told = posts["X"], asyncio.Queue[tuple[Health, str]]()
+
+    class Telling:
+        def health(self, state: Health, why: str = "") -> None:
+            told.put_nowait((state, why))
+
+    async def call(function: Callable[[], bool]) -> bool:
+        return function()
+
+    task = asyncio.create_task(post.steward.run(call, lambda: None, Telling()))  # type: ignore[arg-type]
+    try:
+        assert await told.get() == (Health.UP, "")
+        kept = post.identity.path.read_bytes()
+        post.identity.path.unlink()
+        while (await told.get())[0] is not Health.DEGRADED:
+            pass
+        post.identity.path.write_bytes(posts["W"].identity.path.read_bytes())
+        while "another identity" not in (await told.get())[1]:
+            pass
+        post.identity.path.write_bytes(kept)
+        while (await told.get())[0] is not Health.UP:
+            pass
+    finally:
+        task.cancel()
