@@ -13,6 +13,9 @@ OVERHEAD: Final = 24  # header 16, port 3, payload tag 2-3, bit field 2
 PKC_OVERHEAD: Final = 12  # direct messages to a known key
 SIGNATURE: Final = 66  # XEdDSA on broadcasts, firmware 2.8 and later, while the signed frame still fits
 SIGNED_UP_TO: Final = 165
+CAD_SYMBOLS: Final = 2.25
+TURNAROUND_S: Final = 0.0076
+RELAY_SLOTS: Final = (2 * 8, 2**5)  # head start that a relay leaves to routers, and its contention window
 SIGNING_FIRMWARE: Final = (2, 8)
 
 
@@ -33,6 +36,11 @@ class Preset:
         blocks = -(-bits // (4 * (self.spreading - 2 * slow)))
         symbols = PREAMBLE_SYMBOLS + 4.25 + 8 + max(blocks * self.coding, 0)
         return round(symbols * symbol_us)
+
+    @property
+    def slot_s(self) -> float:
+        """Seconds of one slot of the contention window: listening for a preamble, and the radio's turn-round."""
+        return CAD_SYMBOLS * (1 << self.spreading) / self.bandwidth + TURNAROUND_S
 
     def longest_payload(self, limit_us: int | None, overhead: int = OVERHEAD) -> int:
         """The longest application payload whose frame keeps within `limit_us` on air; 0 when none does."""

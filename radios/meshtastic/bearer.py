@@ -24,8 +24,9 @@ from radios.bearer import Arrival, Budget, Limits, LinkHealth
 from radios.meshtastic.airtime import LONGEST_PAYLOAD, PKC_OVERHEAD, AirBudget, longest_frame, on_air
 from radios.meshtastic.facts import REFUSED, Listener, Outcome
 from radios.meshtastic.messages import GAPS_S
-from radios.meshtastic.packets import BROADCAST, node_id, node_number, sender
+from radios.meshtastic.packets import BROADCAST, hops, node_id, node_number, sender
 from radios.meshtastic.radio import Radio
+from radios.meshtastic.reach import Reach
 from radios.notes import NoteFile
 
 log = logging.getLogger(__name__)
@@ -43,7 +44,7 @@ TUNINGS: Final = 2  # attempts to correct the radio's power
 @dataclass(frozen=True, slots=True)
 class Policy:
     """What the operator chose. share: of each hour's air, for this node alone; channel: index on the radio; hops: or None
-    for the radio's own; want_ack: ask the firmware for its hint, at the price of its retries; antenna_dbi: gain that the
+    for as far as the others are; want_ack: ask the firmware for its hint, at the price of its retries; antenna_dbi: gain that the
     transmit power must give back.
     """
 
@@ -81,6 +82,8 @@ class MeshtasticBearer(Listener):
         self._notes = NoteFile(file)
         self._counted = (0, 0)  # packets heard well and damaged, as the radio counted last
         self._inbox: asyncio.Queue[Arrival] = asyncio.Queue(INBOX)
+        self._reach = Reach()
+        self._free_at = 0.0  # when the last frame and its relayed copies have left the air
         self._hold_until = 0.0
         self._why_hold = ""
         self._posted: dict[int, float] = {}
@@ -142,7 +145,7 @@ class MeshtasticBearer(Listener):
         if not self.limits.mtu or self.health.state is Health.DOWN:
             return Budget(0, 0, 60.0)
         cost = self.airtime_us(self.limits.mtu)
-        hold = max(self._hold_until - now, 0.0)
+        hold = max(self._hold_until - now, self._free_at - now, 0.0)
         count = 0 if hold else self.air.left_us(now) // cost
         return Budget(count * self.limits.mtu, count, 0.0 if count else max(self.air.wait(cost, now), hold))
 
@@ -168,8 +171,10 @@ class MeshtasticBearer(Listener):
         cost = self.airtime_us(len(packet.decoded.payload), packet.to == BROADCAST)
         if wait := self.air.take(cost, now):
             raise LinkBusy(f"{self.name}: the air of this hour is spent", wait)
-        hops = self.radio.facts.lora.hop_limit or 3 if self.policy.hops is None else self.policy.hops
-        packet.channel, packet.hop_limit = self.policy.channel, hops
+        most = self.radio.facts.lora.hop_limit or 3
+        limit = self._reach.limit(most, now) if self.policy.hops is None else self.policy.hops
+        packet.channel, packet.hop_limit = self.policy.channel, limit
+        self._free_at = now + self._reach.pause_s(cost / 1e6, self.radio.facts.preset, now)
         try:
             return await self.radio.send(packet, PATIENCE_S)
         except LinkError:
@@ -190,6 +195,7 @@ class MeshtasticBearer(Listener):
             self.air.crowding(self.radio.facts.utilisation, self.clock.mono())
             self._count(*self.radio.facts.heard)
         elif packet.decoded.portnum == PortNum.PRIVATE_APP and packet.decoded.payload:
+            self._reach.heard(hops(packet), self.clock.mono())
             self._arrive(Arrival(packet.decoded.payload, node_id(sender(packet)), self.clock.mono()))
 
     def _count(self, good: int, bad: int) -> None:

@@ -156,6 +156,7 @@ class FakeRadio:
             setattr(packet, "from", self.number)
         if not packet.id:
             packet.id = self._id()
+        packet.hop_start = packet.hop_limit
         if packet.decoded.portnum == PortNum.ADMIN_APP and packet.to in (self.number, 0):
             self._status(0, packet.id)
             self._admin(packet)

@@ -15,16 +15,14 @@ from typing import Final
 from meshtastic.protobuf.mesh_pb2 import Data, MeshPacket, Routing
 from meshtastic.protobuf.portnums_pb2 import PortNum
 
+from radios.meshtastic.airtime import RELAY_SLOTS
 from radios.meshtastic.ether import Ether
 from radios.meshtastic.fake import FakeRadio
 from radios.meshtastic.packets import BROADCAST, Seen, sender
 
 TRIES: Final = 3
 PROCESSING_S: Final = 4.5  # what the firmware grants a node to answer
-TURNAROUND_S: Final = 0.0076
-CAD_SYMBOLS: Final = 2.25
 OWN_SLOTS: Final = 2**3  # contention window of a packet of one's own
-RELAY_SLOTS: Final = (2 * 8, 2**5)  # head start left to routers, and contention window of a relay
 
 Key = tuple[int, int]
 
@@ -65,8 +63,7 @@ class Station:
         self._after(self._slots(0, OWN_SLOTS), packet, "own", done)
 
     def _slots(self, head: int, window: int) -> float:
-        symbol_s = (1 << self.ether.preset.spreading) / self.ether.preset.bandwidth
-        return (head + self.ether.random.randrange(window)) * (CAD_SYMBOLS * symbol_s + TURNAROUND_S)
+        return (head + self.ether.random.randrange(window)) * self.ether.preset.slot_s
 
     def _after(self, wait_s: float, packet: MeshPacket, sort: str, done: Callable[[], None]) -> asyncio.TimerHandle:
         return asyncio.get_running_loop().call_later(wait_s, self._try, packet, sort, done)

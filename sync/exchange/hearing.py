@@ -24,6 +24,7 @@ from sync.log import Incoming, Verdict
 
 HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
 REASONS: Final = 64  # different reasons counted
+ECHOES: Final = 1
 CONFLICTS: Final = 256
 LISTS: Final = (Digest, Delta, Listing)
 
@@ -86,14 +87,24 @@ class Hearing:
         held = core.log.have().get(piece.id.source)
         if held is not None and piece.id.number in held:
             core.assembly.drop(piece.id)
-            self._again(line, arrival)
+            if isinstance(piece, Symbol):
+                self._owe(line, now + self._politely(line, now), arrival.peer)
+            else:
+                self._again(line, arrival)
             return None
         self.guard.admit(piece.id, piece.total)
         self.guard.take(line.name, arrival.peer, len(piece.data), now)
         done = core.assembly.add(piece, line.name, now)
         for debt in line.debts.values() if line.limits.two_way else ():
             debt.partials_at = now + 2 * line.frame_s + line.ack_s(now) * core.chance.uniform(1.0, 1.5)
+            if done is not None and mends(line):
+                debt.echoes = ECHOES
+                self._owe(line, now + self._politely(line, now), arrival.peer)
         return None if done is None else Whole(piece.id, int(done[1]), done[0])
+
+    def _politely(self, line: Line, now: float) -> float:
+        """How long an acknowledgement of symbols waits: between two of them the air is free; many would all answer at once."""
+        return line.ack_s(now) * self.core.chance.random() if line.live(now) > 1 else 0.0
 
     def _blocks(self, line: Line, blocks: Sequence[Whole], arrival: Arrival) -> int:
         core, incoming = self.core, []
@@ -223,6 +234,8 @@ class Hearing:
         mine = core.teller.mine
         if isinstance(part, Digest):
             heard = peer.digest(part, mine, now)
+            if heard is Heard.UNCLEAR:
+                heard = peer.expected(part, neighbour.target.under_way())
         elif isinstance(part, Delta):
             heard = peer.delta(part, now)
         else:
@@ -298,6 +311,9 @@ class Hearing:
         sending = line.open.get((part.id.lane, 0 if line.limits.broadcast else neighbour.node))
         if sending is None or sending.id != part.id:
             self._lacking(line, target, part, now)
+        if not neighbour.peer.known(part.id.source) and self.core.log.read(part.id) is not None:
+            target.one_more(part.id)
+            line.debt(neighbour.node).needs.setdefault(neighbour.node, Asking(now))
         if (sending is None or sending.id != part.id) and (lease := target.under(part.id, line.name)) is not None:
             if part.id.lane is Lane.FLASH:
                 lease.until = 0.0

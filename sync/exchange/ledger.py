@@ -118,6 +118,12 @@ class Target:
         lease = self.flight.get(block_id.source, {}).get(block_id.number)
         return lease if lease is not None and lease.line == line else None
 
+    def under_way(self) -> Iterator[BlockId]:
+        """Blocks under lease."""
+        yield from self.flash
+        for source, flight in self.flight.items():
+            yield from (BlockId(*source, number) for number in flight)
+
     def lapse(self, block_id: BlockId) -> None:
         """Its lease is over: it may be sent again."""
         flight = self.flight.get(block_id.source, {})

@@ -15,11 +15,13 @@ from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
 
 ACK_S: Final = (0.25, 0.5, 3.0, 12.0, 15.0)  # how long an acknowledgement waits for more, by cost
-BEACON_S: Final = (20.0, 60.0, 120.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
+BEACON_S: Final = (20.0, 120.0, 300.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
 SILENT: Final = 2.5  # signs of life that may be missed before a node counts as gone
 SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a flash
 ACK_BYTES: Final = 60.0
 ACK_SHARE: Final = 0.15  # of a line's bytes that acknowledgements may take
+MOST_LOSS: Final = 0.8
+MEMORY: Final = 200.0  # symbols after which earlier ones count half
 LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
 WINDOW: Final = 4 << 20  # bytes under way on one line to one target
@@ -78,6 +80,7 @@ class Debt:
     gots: dict[tuple[int, int], bytes] = field(default_factory=dict)
     gots_at: float = NEVER
     partials_at: float = NEVER
+    echoes: int = 0  # how often our list is said again soon, unasked: what it acknowledges was dear
 
     @property
     def at(self) -> float:
@@ -85,6 +88,25 @@ class Debt:
         return min(
             self.due, self.gots_at, self.partials_at, min((each.at for each in self.needs.values()), default=NEVER)
         )
+
+
+@dataclass(slots=True)
+class Losses:
+    """Symbols sent and lost of late, as those who lacked some told; it begins with a guess that soon counts for little."""
+
+    sent: float = 4.0
+    lost: float = 1.2
+
+    def learn(self, sent: int, lost: int) -> None:
+        """So many more were sent, and so many of them lost."""
+        self.sent, self.lost = self.sent + sent, self.lost + lost
+        if self.sent > MEMORY:
+            self.sent, self.lost = self.sent / 2, self.lost / 2
+
+    @property
+    def share(self) -> float:
+        """The share lost, at most MOST_LOSS."""
+        return min(self.lost / self.sent, MOST_LOSS)
 
 
 class Line:
@@ -111,7 +133,7 @@ class Line:
         self.spread = 0.0
         self.success = 0.9  # of a frame, by what was acknowledged
         self.hour = Hour()
-        self.loss = 0.0  # of symbols, as those who lacked some told
+        self.losses = Losses()
         self.budget: Budget | None = None
         self.sent_bytes = self.acked_bytes = self.frames = self.unproven = 0
         self.unproven_since = NEVER

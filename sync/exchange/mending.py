@@ -11,13 +11,12 @@ from typing import Final
 from sync import repair
 from sync.exchange import frame
 from sync.exchange.ledger import Mend, Target
-from sync.exchange.lines import Line
+from sync.exchange.lines import Line, Sending
 from sync.ids import BlockId
 from sync.seal.contract import MAC
 
 DEAR: Final = 3  # cost from which a line is mended
-LEARNT: Final = 0.5  # weight of one more measurement of a line's loss
-MOST_LOSS: Final = 0.8
+MARGIN: Final = 1.0  # standard deviations sent beyond the mean: one more round costs more than a few symbols
 BEGUN: Final = 256  # blocks whose next repair symbol is remembered
 
 
@@ -36,11 +35,20 @@ def size_on(line: Line, block_id: BlockId, total: int) -> int:
 def lacked(line: Line, target: Target, block_id: BlockId, lacks: int) -> None:
     """A target says how many more symbols it lacks: what came of those sent since it last said so is the line's loss."""
     mend = target.mends.get(block_id)
-    if mend is None or not mend.sent:
-        return
-    lost = min(max(1 - (mend.lacks - lacks) / mend.sent, 0.0), MOST_LOSS)
-    line.loss += LEARNT * (lost - line.loss)
+    if mend is not None and mend.sent:
+        line.losses.learn(mend.sent, min(max(mend.sent - mend.lacks + lacks, 0), mend.sent))
     target.mends[block_id] = Mend(lacks)
+
+
+def audience(targets: Iterable[Target]) -> list[Target]:
+    """The nodes among them, or whoever may listen where none was heard."""
+    every = list(targets)
+    return [target for target in every if target.node] or every
+
+
+def awaited(sending: Sending, line: Line) -> bool:
+    """Whether somebody still lacks what is being sent."""
+    return any(target.under(sending.id, line.name) for target in audience(sending.targets))
 
 
 class Mender:
@@ -51,22 +59,24 @@ class Mender:
         self._next: OrderedDict[BlockId, int] = OrderedDict()
 
     def plan(self, line: Line, block_id: BlockId, sources: int, targets: Iterable[Target]) -> list[int]:
-        """All source symbols for somebody new; else as many repair symbols as the neediest lacks, with its losses; or one, to
-        learn how it stands. Counts them as sent."""
-        audience = [target for target in targets if target.node] or list(targets)
-        if any(block_id not in target.mends for target in audience):
-            indexes = list(range(sources))
+        """All source symbols for somebody new, else as many repair symbols as the neediest lacks, and what losses will take; or
+        one, to learn how it stands. Counts them as sent."""
+        listeners = audience(targets)
+        if any(block_id not in target.mends for target in listeners):
+            indexes = [*range(sources), *self._repairs(block_id, sources, self._need(line, Mend(sources)) - sources)]
         else:
-            need = max((self._need(line, target.mends[block_id]) for target in audience), default=1)
+            need = max((self._need(line, target.mends[block_id]) for target in listeners), default=1)
             indexes = self._repairs(block_id, sources, need)
-        for target in audience:
+        for target in listeners:
             target.mends.setdefault(block_id, Mend(sources)).sent += len(indexes)
         return indexes
 
     def _need(self, line: Line, mend: Mend) -> int:
         if mend.sent:
             return 1
-        return math.ceil(mend.lacks / (1 - line.loss)) + (mend.lacks > 1)
+        lost = line.losses.share
+        mean = mend.lacks / (1 - lost)
+        return math.ceil(mean + MARGIN * math.sqrt(mean * lost / (1 - lost)))
 
     def _repairs(self, block_id: BlockId, sources: int, count: int) -> list[int]:
         """The next ones in turn, from a beginning of this node's own."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -10,7 +11,7 @@ from typing import Final
 from hardware.errors import DecodeError
 from sync.exchange.frame import KEY, Delta, Digest, Listing
 from sync.exchange.havelist import GROUP, MOST_SOURCES, Scope, Vector, bucket_of, decode_delta
-from sync.ids import Source
+from sync.ids import BlockId, Source
 from sync.ranges import Ranges
 
 BASES: Final = 4  # vectors of one peer and scope that deltas may build on
@@ -64,6 +65,19 @@ class Peer:
         if mine.digest(said.scope) == said.digest:
             return self._adopt(said.scope, mine, said.digest)
         return self._lost(said.scope, said.digest)
+
+    def expected(self, said: Digest, sent: Iterable[BlockId]) -> Heard:
+        """Whether the digest is that of its vector with everything that was sent to it: then its list need not be asked for."""
+        if not self.views[said.scope].known:
+            return Heard.UNCLEAR
+        vector = self.vector.copy()
+        for block_id in sent:
+            numbers = vector.sets[block_id.source].copy() if block_id.source in vector.sets else Ranges()
+            numbers.add(block_id.number)
+            vector.put(block_id.source, numbers)
+        if vector.digest(said.scope) != said.digest:
+            return Heard.UNCLEAR
+        return self._adopt(said.scope, vector, said.digest)
 
     def delta(self, said: Delta, now: float) -> Heard:
         """The peer says what changed since a vector that we may know; DecodeError when it is malformed."""

@@ -14,7 +14,7 @@ from sync.exchange.core import URGENT, Core
 from sync.exchange.ends import Ends
 from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import SLOW_S, Debt, Line, Sending
-from sync.exchange.mending import Mender, mends, size_on
+from sync.exchange.mending import Mender, awaited, mends, size_on
 from sync.ids import BlockId, KeyClass, Lane, class_of
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
@@ -309,6 +309,8 @@ class Sender:
         line, age = packing.line, sending.age_s + now - sending.begun
         if not packing.takes(sending.block):
             return False
+        if sending.symbols and not awaited(sending, line):
+            sending.symbols.clear()
         while sending.symbols:
             data = repair.symbol(sending.block, sending.size, sending.symbols[0])
             part = frame.write_symbol(sending.id, age, len(sending.block), sending.size, sending.symbols[0], data)
@@ -430,6 +432,9 @@ class Sender:
             debt.due = (
                 now + line.beacon_s * core.chance.uniform(0.8, 1.2) if nodes or debt.hello or not line.heard else NEVER
             )
+            if debt.echoes:
+                debt.echoes, debt.told = debt.echoes - 1, b""
+                debt.due = min(debt.due, now + line.rto(now, 0) * core.chance.uniform(0.7, 1.0))
 
     def _gots(self, packing: Packing, debt: Debt) -> None:
         while debt.gots and packing.left >= 8:

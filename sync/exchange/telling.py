@@ -15,9 +15,10 @@ from sync.ids import varint
 from sync.seal.keyring import Keyring
 
 TOLD: Final = 64  # vectors of ours remembered as bases
-LONGEST: Final = 48  # bytes of a delta on a narrow line; a longer one wants a newer base
+SHORT: Final = 72  # bytes of a list that is told whole rather than announced
+LONGEST: Final = 110  # bytes of a delta on a narrow line; a longer one wants a newer base
 MOST_BASES: Final = 3  # deltas of one statement, for peers that know different vectors
-WORN: Final = 24  # a delta longer than this is answered by naming its result as a new base
+WORN: Final = 20  # a delta longer than this is answered by naming its result as a new base
 WIDE: Final = 1000  # bytes of room from which a whole list is told at once
 _LISTING: Final = 24  # bytes of a listing beside its entries
 
@@ -63,7 +64,7 @@ class Teller:
 
     def _short(self, room: int) -> bool:
         """Whether the whole list is hardly longer than its digest and what would follow."""
-        return _LISTING + 6 * len(self.mine.sets) < min(room, LONGEST + _LISTING)
+        return _LISTING + 6 * len(self.mine.sets) < min(room, SHORT)
 
     def _digest(self, debt: Debt, scope: int, digest: bytes, room: int) -> bytes:
         if room < KEY + 12:
