@@ -143,10 +143,6 @@ class Identity:
         """The incident's fixed point and start."""
         return self.charter.anchor
 
-    def with_role(self, *roles: Role) -> frozenset[int]:
-        """The nodes that have one of these roles."""
-        return frozenset(held.index for held in self.roster if held.role in roles)
-
     def epochs(self) -> dict[int, list[EpochKeys]]:
         """The keys held, by epoch."""
         return {
@@ -254,7 +250,8 @@ def lock_of(path: Path, unlock: Path | None = None) -> Lock:
             "locked",
             "a terminal to type the passphrase at, or [keys] unlock (需要终端输入口令,或 [keys] unlock)",
         )
-    return vault.passphrase_lock(getpass(f"{path.name} 口令 passphrase: "), salt)
+    label = vault.read_label(path)
+    return vault.passphrase_lock(getpass(f"{label.incident} {label.name} 口令 passphrase: "), salt)
 
 
 def _first_line(path: Path) -> str:

@@ -51,10 +51,6 @@ class Epochs:
         rest = [held for held in self.keys.get(epoch, ()) if held.transit != keys.transit]
         self.keys[epoch] = tuple(sorted((*rest, keys), key=lambda held: held.transit))
 
-    def drop(self, before: int) -> None:
-        """Forget all epochs below `before`."""
-        self.keys = {epoch: keys for epoch, keys in self.keys.items() if epoch >= before}
-
     @property
     def current(self) -> int:
         """The epoch that seals; SealError when no key is held."""

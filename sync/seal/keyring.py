@@ -87,11 +87,6 @@ class Keyring:
         self._epochs.add(epoch, keys)
         self._refresh()
 
-    def drop_epochs(self, before: int) -> None:
-        """Forget all keys of epochs below `before`."""
-        self._epochs.drop(before)
-        self._refresh()
-
     def _refresh(self) -> None:
         self._ciphers.clear()
         self._vouches.clear()
