@@ -39,6 +39,7 @@ def test_a_full_disk_refuses_nothing_and_keeps_what_is_urgent(tmp_path: Path) ->
 def test_a_disk_that_others_filled_is_waited_for(tmp_path: Path) -> None:
     """Health tells, screens read on, rows wait in memory and are stored as soon as there is room again."""
     found = json.loads(disk.run(FILLING, tmp_path, "crowded", room=ROOM))
+    assert found["ballast"] == [ROOM // 16, False]  # held, then given up
     assert found["down"] == "down"
     assert "disk is full" in found["why"]
     assert found["readable"] > 0

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from shutil import _ntuple_diskusage as usage
 
 import pytest
 
 from edge.store.retention import STEPS, Keep, Retention
+from edge.store.space import Ballast
 from edge.store.store import Fresh
 from hardware.driver import Health
 from sync.ids import BlockId, Content, Lane, Level
@@ -215,3 +217,21 @@ def test_a_quota_is_kept(tmp_path: Path) -> None:
 
 def test_every_step_has_words_in_both_languages() -> None:
     assert all(step.words.isprintable() and "(" in step.words and not step.words.isascii() for step in STEPS)
+
+
+def test_ballast_takes_real_room_and_only_where_there_is_plenty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ballast = Ballast(tmp_path / "ballast", 1 << 20)
+    assert ballast.hold()
+    status = ballast.path.stat()
+    assert status.st_size == 1 << 20
+    assert status.st_blocks * 512 >= 1 << 20
+    assert ballast.give_up()
+    assert not ballast.give_up()
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(100 << 20, 97 << 20, 3 << 20))
+    assert not ballast.hold()
+    assert not ballast.path.exists()
+    monkeypatch.setattr("shutil.disk_usage", lambda path: usage(8 << 20, 0, 8 << 20))
+    assert ballast.hold()
+    assert ballast.path.stat().st_size == 1 << 19

@@ -83,12 +83,14 @@ def crowded(folder: Path) -> dict[str, Any]:
     store.write_event(1, "P1", {0: "before"}).result()
     store.write_status({"links": []})
     reader = Reader(folder / "node.db", 2)
+    ballast = [(folder / "node.db.ballast").stat().st_size]
     crowd = Crowd(folder)
     waits = []
     while store.health[0] is not Health.DOWN:
         waits.append(store.write_event(1, "P1", {0: "x" * 200}))
         time.sleep(0.001)
     down = store.health
+    ballast.append((folder / "node.db.ballast").exists())
     readable = len(reader.snapshot().events)
     reader.close()
     told = store.write_status({"links": []})
@@ -106,8 +108,8 @@ def crowded(folder: Path) -> dict[str, Any]:
     up = store.health[0].value
     store.close()
     return {
-        "down": down[0].value, "why": down[1], "readable": readable, "told": told, "impatient": impatient, "waited": waiting,
-        "up": up, "written": len(waits) + 1, **found(folder),
+        "ballast": ballast, "down": down[0].value, "why": down[1], "readable": readable, "told": told,
+        "impatient": impatient, "waited": waiting, "up": up, "written": len(waits) + 1, **found(folder),
     }  # fmt: skip
 
 
