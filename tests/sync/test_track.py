@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import json
 import math
 import random
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hardware.errors import DecodeError
-from sync.codec.simplify import REACH_MS, Fix, split
+from sync.codec.simplify import REACH_MS, Fix, Vertex, split
 from sync.codec.stack import LAPLACE, StackReader, StackWriter
-from sync.codec.track import TrackSpan, bound, decode_tracks, encode_tracks
+from sync.codec.track import TrackSpan, Way, bound, decode_tracks, encode_tracks
 from sync.records import Anchor
 
+PAGE = Path(__file__).parents[2] / "docs/wire/track.md"
+VECTORS = json.loads((Path(__file__).parents[1] / "data/codec/tracks.json").read_text(encoding="utf-8"))
 ANCHOR = Anchor(335_200_000, 1_079_800_000, 1_784_290_200_000)
 
 
@@ -109,6 +114,24 @@ def test_damage_is_one_exception() -> None:
             decode_tracks(bytes(broken[: rng.randrange(len(broken) + 1)]), ANCHOR)
         except DecodeError:
             continue
+
+
+@pytest.mark.parametrize("vector", VECTORS, ids=lambda vector: str(vector["name"]))
+def test_golden_vectors_hold_both_ways(vector: dict[str, Any]) -> None:
+    anchor = Anchor(*vector["anchor"]) if vector["anchor"] else None
+    spans = [
+        TrackSpan(stream, metres, tuple(Fix(*point) for point in points)) for stream, metres, points in vector["spans"]
+    ]
+    ways = [Way(*head, tuple(Vertex(*corner) for corner in corners)) for *head, corners in vector["ways"]]
+    body = bytes.fromhex(vector["body"])
+    assert decode_tracks(body, anchor) == spans
+    assert encode_tracks(ways, anchor, vector["budget"])[0] == body
+
+
+def test_the_page_has_the_vectors() -> None:
+    page, bodies = PAGE.read_text(encoding="utf-8"), {each["name"]: each["body"] for each in VECTORS}
+    for name in ("ten minutes within 10 m", "an odd clock near the pole"):
+        assert f"| {name} | `{bodies[name]}` |" in page
 
 
 @settings(max_examples=60, deadline=None)
