@@ -215,6 +215,8 @@ def test_rows_from_before_the_first_fix_are_dated_in_the_views(node: Node, in_ch
     for stamp in (early, later):
         node.store.write([Observation("P1", "clip", HEART, stamp, (97, 80))]).result()
     assert [row["time"] for row in rows(node, "v_observations")][::2] == ["2026-09-21 22:12:20", "2026-09-21 22:13:20"]
+    node.store.write([Observation("P2", "clip", HEART, early, (97, 80))]).result()
+    assert {row["time"] for row in rows(node, "v_latest") if row["subject"] == "P2"} == {"2026-09-21 22:12:20"}
 
 
 def test_events_and_blocks_can_be_read(node: Node) -> None:

@@ -295,10 +295,11 @@ CREATE VIEW v_latest AS
 SELECT
     l.subject, coalesce(k.name, 'kind ' || l.kind) AS kind, k.zh, k.en,
     round(l.value * x.factor, x.decimals) AS value, k.unit, l.quality,
-    datetime(l.wall_ms / 1000.0, 'unixepoch', 'localtime') AS time, l.source, l.level
+    datetime(coalesce(l.wall_ms, l.at_ms + b.offset_ms) / 1000.0, 'unixepoch', 'localtime') AS time, l.source, l.level
 FROM latest l
 LEFT JOIN kind k ON k.number = l.kind
-LEFT JOIN v_factor x ON x.exponent = l.exponent;
+LEFT JOIN v_factor x ON x.exponent = l.exponent
+LEFT JOIN boot b ON b.origin = (SELECT value FROM meta WHERE name = 'origin') AND b.boot = l.at_boot;
 
 CREATE VIEW v_events AS
 SELECT
