@@ -29,6 +29,7 @@ from sync.codec.priors import CLASS
 from sync.codec.range_coder import SLOTS, Decoder, Encoder
 from sync.codec.small import DRIFT_MS, MAX_VALUES, read_small, write_small
 from sync.records import Anchor, Batch, Row
+from tests.sync import second_reader
 
 DATA: Final = Path(__file__).parents[1] / "data"
 PAGE: Final = Path(__file__).parents[2] / "docs/wire/rows.md"
@@ -300,3 +301,20 @@ def test_rows_beyond_the_reader_s_bound_are_not_written(monkeypatch: pytest.Monk
 def test_columns_refuse_more_values_than_a_block_may_hold() -> None:
     with pytest.raises(DecodeError):
         read_columns(b"\x01\x01\x01\x06\xff\xff\xff\x7f", read_planes)
+
+
+@pytest.mark.parametrize(
+    "vector", [each for each in VECTORS if each["method"] == "range"], ids=lambda each: str(each["name"])
+)
+def test_a_reader_written_from_the_page_alone_reads_the_same(vector: dict[str, Any]) -> None:
+    got = second_reader.read(bytes.fromhex(vector["body"]), tuple(vector["anchor"]) if vector["anchor"] else None)
+    assert [(stream, boot, [tuple(row) for row in rows]) for stream, boot, _, rows in got] == [
+        (batch.stream, batch.boot, [tuple(row) for row in batch.rows]) for batch in vector_batches(vector)
+    ]
+
+
+@pytest.mark.parametrize("name", EDGES)
+def test_both_readers_agree_at_the_edges(name: str) -> None:
+    body = write_small([EDGES[name], WALKER, *(each.batch for each in stations(30))], ANCHOR, None)[0]
+    got = second_reader.read(body, (ANCHOR.lat_e7, ANCHOR.lon_e7, ANCHOR.start_ms))
+    assert [rows for *_, rows in got] == [[tuple(row) for row in batch.rows] for batch in read_small(body, ANCHOR)]
