@@ -108,7 +108,7 @@ class CommandScreen(App[None]):
         self.symbols = pick_symbols(symbols)
         self.view = "overview"
         self._scene = Scene()
-        self._frozen = False
+        self._frozen = self._left_behind = False
         self._reading: Future[None] | None = None
         self._reader = ThreadPoolExecutor(1, "store")
         self._rung: dict[bytes, int] = {}
@@ -149,6 +149,7 @@ class CommandScreen(App[None]):
 
     def on_unmount(self) -> None:
         """Let the reading thread end."""
+        self._left_behind = True
         self._reader.shutdown(wait=False, cancel_futures=True)
 
     def on_resize(self, event: Resize) -> None:
@@ -157,6 +158,8 @@ class CommandScreen(App[None]):
 
     def tick(self) -> None:
         """Have the store read, unless that still goes on, and draw what is known."""
+        if self._left_behind:
+            return
         if self._reading is None or self._reading.done():
             self._reading = self._reader.submit(self._feed.read)
         if not self._frozen:

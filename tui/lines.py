@@ -93,10 +93,10 @@ def ranked(scene: Scene) -> list[PersonRow]:
 
 def people(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:
     """A line for each person, in the order of `ranked`."""
-    return [_person(person, words, symbols) for person in ranked(scene)]
+    return [_person(person, scene.where is not None, words, symbols) for person in ranked(scene)]
 
 
-def _person(person: PersonRow, words: Words, symbols: Symbols) -> Line:
+def _person(person: PersonRow, placed: bool, words: Words, symbols: Symbols) -> Line:
     state, word = person_state(person)
     mark = LEVELS[person.level][1]
     parts = (f"[{words(mark)}]" if mark else "", person.subject, person.name, words.of(person.alarm))
@@ -106,15 +106,15 @@ def _person(person: PersonRow, words: Words, symbols: Symbols) -> Line:
         Cell(f"{symbols[state]}{words(word)}", state),
         Cell(" ".join(part for part in parts if part), state),
         *cells,
-        _distance(person, words),
+        _distance(person, placed, words),
         age,
     )
 
 
-def _distance(person: PersonRow, words: Words) -> Cell:
-    """How far and in which direction; `?` when somebody's place is too old."""
+def _distance(person: PersonRow, placed: bool, words: Words) -> Cell:
+    """How far and in which direction; `?` when a place is too old; nothing from a node that has no place of its own."""
     if person.metres is None or person.bearing is None:
-        return Cell("?" if person.place else "", State.STALE)
+        return Cell("?" if person.place and placed else "", State.STALE)
     return Cell(f"{length(person.metres)} {words.bearing(person.bearing)}")
 
 

@@ -8,6 +8,7 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any, Final
 
+from hardware.errors import SanduanError
 from hardware.gnss.replay import replay as rows_of
 
 
@@ -42,6 +43,10 @@ def screen(args: Namespace) -> int:
     from tui.picture import picture
 
     config = load(Path(args.config))
+    if not args.picture and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        raise SanduanError(
+            "the screen needs a terminal; --picture FILE draws one frame without (需要终端;--picture 文件 可不用终端存一帧)"
+        )
     lang = args.lang or config.screen["lang"]
     theme = args.theme or ("16" if args.slow else "day")
     feed = StoreFeed(config, args.who)

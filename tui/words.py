@@ -136,7 +136,10 @@ HELP: Final[dict[str, Said]] = {
     "a": ("确认告警(最急的一条,或选中的)", "acknowledge the worst alarm, or the chosen one"),
     "w": ("写消息", "write a message"),
     "o": ("下命令(仅指挥站)", "give an order (command nodes only)"),
-    "r / d / f": ("对选中的消息、命令:已读 / 已办 / 不能办", "of the chosen message or order: read / done / cannot do"),
+    "r / d / f": (
+        "对等答复的命令、或动态栏里选中的一条:已读 / 已办 / 不能办",
+        "of the order that waits, or the one chosen among the events: read / done / cannot do",
+    ),
     "x": ("求救", "SOS"),
     "Space": ("冻结画面,再按继续", "freeze the screen, again to go on"),
     "n / u": ("夜间红光 / 日光", "night red / sunlight"),
