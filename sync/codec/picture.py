@@ -98,11 +98,13 @@ def encode_force(
         raise ValueError("not a base for this picture")
     if first + len(people) > MAX_PEOPLE:
         raise ValueError(f"more than {MAX_PEOPLE} people")
-    for at in range(len(GRIDS_M)):
+    at, count = 0, len(people)
+    while at < len(GRIDS_M):
         made = _encode(block, people, base, anchor, at, first, vitals)
-        if len(made[0]) <= budget:
+        over = 8 * (len(made[0]) - budget)
+        if over <= 0:
             return made
-    count = len(people)
+        at += max(1, over // max(count, 1) - 1)  # a step coarser saves a bit of each person at most
     while count > 1:
         count = min(count - 1, count * budget // len(made[0]) + 1)
         made = _encode(block, people[:count], base, anchor, SPLIT, first, vitals)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import accumulate
 from typing import Final
 
@@ -148,6 +149,7 @@ class StackReader:
             raise DecodeError("stacked message has symbols left")
 
 
+@cache
 def _bits256(value: int) -> int:
     """log2 in 1/256 of a bit, by integers alone: the 256th power's length."""
     return _LOGS[value] if value < len(_LOGS) else (value**256).bit_length() - 1
