@@ -38,7 +38,7 @@ JITTER_MS: Final = 4
 METRE_E7: Final = 1e7 / 111_195
 BARS: Final = {"bytes_per_row": 5.0, "seconds": 10.0, "delta_bytes": 3600, "first_stored_s": 2.0, "idle_percent": 2.0}
 IDLE_S: Final = 20.0
-PATIENCE_S: Final = 120.0
+PATIENCE_S: Final = 600.0
 CONFIG: Final = """
 [station]
 id = "{id}"
@@ -94,24 +94,26 @@ def workload(begin: Stamp, seconds: int, first: int = 1) -> list[Observation]:
     return [row for rows in zip(*tracks) for row in rows]
 
 
-def _config(folder: Path, role: str, node: int, port: int, more: str = "") -> Path:
+def config_file(folder: Path, role: str, node: int, port: int, more: str = "") -> Path:
+    """The configuration of a node with one MQTT link."""
     name = f"{role}{node}"
     file = folder / f"{name}.toml"
     file.write_text(CONFIG.format(id=name, role=role, node=node, port=port, more=more), encoding="utf-8")
     return file
 
 
-def _rows(path: Path, sql: str = "SELECT count(*) FROM observation") -> int:
+def count(path: Path, sql: str = "SELECT count(*) FROM observation") -> int:
+    """The one number that a query gives."""
     with closing(open_reader(path)) as conn:
         return int(fetch(conn, path, sql)[0][0] or 0)
 
 
-async def _until(true: Callable[[], bool]) -> float:
+async def until(true: Callable[[], bool], every_s: float = 0.02) -> float:
     """Seconds until it is so."""
     begun = time.monotonic()
     async with asyncio.timeout(PATIENCE_S):
         while not true():  # noqa: ASYNC110 (another process's file tells nobody)
-            await asyncio.sleep(0.02)
+            await asyncio.sleep(every_s)
     return time.monotonic() - begun
 
 
@@ -123,7 +125,7 @@ async def _field(folder: Path) -> AsyncIterator[tuple[Child, Gate]]:
     await broker.start()
     gate = Gate("127.0.0.1", broker.port)
     await gate.start()
-    central = Child("central", _config(folder, "central", 1, broker.port), folder / "central1" / "sanduan.db")
+    central = Child("central", config_file(folder, "central", 1, broker.port), folder / "central1" / "sanduan.db")
     try:
         await central.start()
         yield central, gate
@@ -137,13 +139,13 @@ async def _transfer(folder: Path) -> dict[str, Any]:
     """The hour, then a minute, then one row."""
     found: dict[str, Any] = {"rows": WALKERS * HOUR, "seed": SEED}
     async with _field(folder) as (central, gate):
-        config = load(_config(folder, "agent", 2, gate.port))
+        config = load(config_file(folder, "agent", 2, gate.port))
         config.store.parent.mkdir(parents=True)
         with closing(Store.open(config.store, 2)) as store:
             now = store.clock.stamp()
             wall_ms = None if now.wall_ms is None else now.wall_ms - HOUR * 1000
             hour = Stamp(now.boot, now.mono_ms - HOUR * 1000, wall_ms, ClockQuality.GNSS)
-            _fill(store, workload(hour, HOUR))
+            fill(store, workload(hour, HOUR))
             station = Station(config, keys.load(Path(config.keys["file"]), 2), store)
             running = asyncio.create_task(station.run())
             try:
@@ -157,7 +159,8 @@ async def _transfer(folder: Path) -> dict[str, Any]:
     return found
 
 
-def _fill(store: Store, rows: list[Observation]) -> None:
+def fill(store: Store, rows: list[Observation]) -> None:
+    """Rows into a store, committed."""
     for at in range(0, len(rows), 1000):
         store.write(rows[at : at + 1000]).result()
 
@@ -166,20 +169,20 @@ async def _measure(central: Child, gate: Gate, store: Store, total: int) -> dict
     """Until everything is committed at central, and until it is rows there."""
     begun = time.monotonic()
     sealed = "SELECT count(*) FROM observation WHERE block IS NULL"
-    await _until(lambda: _rows(store.path, sealed) == 0)
+    await until(lambda: count(store.path, sealed) == 0)
     held = "SELECT count(*) FROM block"
-    await _until(lambda: _rows(central.store, held) >= _rows(store.path, held))
+    await until(lambda: count(central.store, held) >= count(store.path, held))
     committed = time.monotonic() - begun
-    await _until(lambda: _rows(central.store) >= total)
+    await until(lambda: count(central.store) >= total)
     rows_s = time.monotonic() - begun
     size = await _quiet(gate)
     return {"seconds": round(committed, 2), "unpacked_s": round(rows_s, 2), "bytes": size, "bytes_per_row": round(size / total, 3)}  # fmt: skip
 
 
 async def _more(central: Child, gate: Gate, store: Store, name: str, rows: list[Observation]) -> dict[str, Any]:
-    before, size = _rows(central.store), gate.forward + gate.back
-    _fill(store, rows)
-    await _until(lambda: _rows(central.store) >= before + len(rows))
+    before, size = count(central.store), gate.forward + gate.back
+    fill(store, rows)
+    await until(lambda: count(central.store) >= before + len(rows))
     return {f"{name}_rows": len(rows), f"{name}_bytes": await _quiet(gate) - size}
 
 
@@ -194,12 +197,12 @@ async def _quiet(gate: Gate) -> int:
 async def _start(folder: Path) -> dict[str, Any]:
     """From starting the process of an agent to its first reading in the store; then an idle one's share of a core."""
     async with _field(folder) as (_, gate):
-        busy = Child("agent", _config(folder, "agent", 2, gate.port, WEARABLE), folder / "agent2" / "sanduan.db")
+        busy = Child("agent", config_file(folder, "agent", 2, gate.port, WEARABLE), folder / "agent2" / "sanduan.db")
         starting = asyncio.create_task(busy.start())
-        first = await _until(lambda: busy.store.exists() and _stored(busy.store))
+        first = await until(lambda: busy.store.exists() and _stored(busy.store))
         await starting
         await busy.stop()
-        idle = Child("agent", _config(folder, "agent", 2, gate.port), busy.store)
+        idle = Child("agent", config_file(folder, "agent", 2, gate.port), busy.store)
         await idle.start()
         await asyncio.sleep(3.0)
         before = _cpu_s(idle.pid)
@@ -212,7 +215,7 @@ async def _start(folder: Path) -> dict[str, Any]:
 def _stored(path: Path) -> bool:
     """Whether a store that is being made has a row yet."""
     try:
-        return _rows(path) > 0
+        return count(path) > 0
     except StoreError:
         return False
 

@@ -6,16 +6,19 @@ A link that goes up and down on purpose, for the demo, the tests and the benchma
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Final
 
 CHUNK: Final = 65_536
+PIECE_S: Final = 0.05  # a limited rate is kept over so long
 
 
 class Gate:
-    """Listens on a loopback port and forwards to host:port. `forward` and `back` count bytes, `outages` how often it shut."""
+    """Listens on a loopback port and forwards to host:port, at most `rate` bytes per second each way. `forward` and `back`
+    count bytes, `outages` how often it shut."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self.host, self.target = host, port
+    def __init__(self, host: str, port: int, rate: float = math.inf) -> None:
+        self.host, self.target, self.rate = host, port, rate
         self.port = 0
         self.open = True
         self.forward = self.back = self.outages = self.connections = 0
@@ -81,7 +84,12 @@ class Gate:
             await asyncio.gather(*ways, return_exceptions=True)
 
     async def _copy(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, way: str) -> None:
-        while data := await reader.read(CHUNK):
+        loop, chunk = asyncio.get_running_loop(), int(min(CHUNK, max(1, self.rate * PIECE_S)))
+        due = loop.time()
+        while data := await reader.read(chunk):
             setattr(self, way, getattr(self, way) + len(data))
             writer.write(data)
             await writer.drain()
+            due = max(due, loop.time() - PIECE_S) + len(data) / self.rate
+            if due > loop.time():
+                await asyncio.sleep(due - loop.time())
