@@ -75,6 +75,7 @@ class Debt:
     told_at: float = -NEVER
     hello: bool = True
     mask: int = 0
+    asked: dict[bytes, None] = field(default_factory=dict)  # vectors of ours that askers know
     listing: Progress | None = None
     needs: dict[int, Asking] = field(default_factory=dict)
     gots: dict[tuple[int, int], bytes] = field(default_factory=dict)
@@ -95,7 +96,7 @@ class Losses:
     """Symbols sent and lost of late, as those who lacked some told; it begins with a guess that soon counts for little."""
 
     sent: float = 4.0
-    lost: float = 1.2
+    lost: float = 1.8
 
     def learn(self, sent: int, lost: int) -> None:
         """So many more were sent, and so many of them lost."""

@@ -17,6 +17,8 @@ from sync.seal.contract import MAC
 
 DEAR: Final = 3  # cost from which a line is mended
 MARGIN: Final = 1.0  # standard deviations sent beyond the mean: one more round costs more than a few symbols
+BAD: Final = 0.6  # share lost on a bad line
+BLIND: Final = 3  # symbols sent without knowing that they are lacked: no more than an answer costs
 BEGUN: Final = 256  # blocks whose next repair symbol is remembered
 
 
@@ -60,7 +62,7 @@ class Mender:
 
     def plan(self, line: Line, block_id: BlockId, sources: int, targets: Iterable[Target]) -> list[int]:
         """All source symbols for somebody new, else as many repair symbols as the neediest lacks, and what losses will take; or
-        one, to learn how it stands. Counts them as sent."""
+        few, to learn how it stands. Counts them as sent."""
         listeners = audience(targets)
         if any(block_id not in target.mends for target in listeners):
             indexes = [*range(sources), *self._repairs(block_id, sources, self._need(line, Mend(sources)) - sources)]
@@ -73,7 +75,8 @@ class Mender:
 
     def _need(self, line: Line, mend: Mend) -> int:
         if mend.sent:
-            return 1
+            likely = math.ceil((mend.lacks - mend.sent * (1 - BAD)) / (1 - BAD))
+            return max(1, min(likely, BLIND))
         lost = line.losses.share
         mean = mend.lacks / (1 - lost)
         return math.ceil(mean + MARGIN * math.sqrt(mean * lost / (1 - lost)))
