@@ -141,6 +141,8 @@ SECTIONS: Final = (
         Key("role", "word", "agent", "角色", "what this node is", allowed=ROLES),
         Key("node", "int", REQUIRED, "名册编号(全网唯一)", "roster index, unique in the incident", lo=1, hi=16383),
         Key("data", "path", "data", "数据目录,相对于本文件", "data folder, relative to this file"),
+        Key("disk_mb", "int", None, "数据库最多占用的磁盘(MB),不写则整个磁盘", "megabytes that the store may fill; the whole disk when not given",
+            lo=32, hi=100_000_000),
     ), "本站", "this station"),
     Section("incident", (
         Key("name", "str", "", "事件名称", "name of the incident"),

@@ -99,7 +99,8 @@ def _log_to(config: Config) -> None:
 async def _run(config: Config) -> int:
     held = keys.of(config)
     loop, stop = asyncio.get_running_loop(), asyncio.Event()
-    keep = Keep(central=frozenset(config.incident["central"]))
+    disk = config.station["disk_mb"]
+    keep = Keep(central=frozenset(config.incident["central"]), quota=None if disk is None else disk << 20)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
     with (
@@ -150,8 +151,9 @@ class Station:
 
     def _policy(self) -> Policy:
         """Whose receipts count as delivered, and whether this node passes on what it cannot read."""
-        central = frozenset(self.config.incident["central"])
-        return Policy(central=central, relay=self.part.passes, members=self.keyring.directory.keys())
+        central, disk = frozenset(self.config.incident["central"]), self.config.station["disk_mb"]
+        policy = Policy(central=central, relay=self.part.passes, members=self.keyring.directory.keys())
+        return policy if disk is None else replace(policy, quota_disk=(disk << 20) * 3 // 4)
 
     def _carriers(self) -> dict[str, str]:
         """Radio address -> who carries it."""
