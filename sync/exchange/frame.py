@@ -21,6 +21,7 @@ PART: Final = 0xC0
 VOUCHED: Final = 0x20
 
 KEY: Final = 2  # bytes of a digest that name a vector in a delta and in what answers it
+NO_KEY: Final = bytes(KEY)
 MOST_BLOCK: Final = 1 << 18  # bytes
 MOST_AGE: Final = 1 << 26  # seconds
 LONG_AGE: Final = (1 << 14) - 1  # seconds; a symbol tells no greater age, so that its length is known beforehand
@@ -92,10 +93,12 @@ class Listing(NamedTuple):
 
 
 class Need(NamedTuple):
-    """The asker lacks a node's list (0: of everybody who hears this) and gives the buckets of its guess, or b""."""
+    """The asker lacks a node's list (0: of everybody who hears this); it names a vector of it that it knows, or gives the
+    buckets of its guess, or neither."""
 
     node: int
     scope: int
+    key: bytes = b""
     buckets: bytes = b""
 
 
@@ -184,9 +187,9 @@ def write_listing(
     return _first(_LISTING, scope, vouch) + varint(node) + digest + bytes((mask, edges)) + behind + varint(count) + entries + vouch  # fmt: skip
 
 
-def write_need(node: int, scope: int, buckets: bytes) -> bytes:
-    """2 bytes or so, 26 with buckets."""
-    return _first(_NEED, scope, buckets) + varint(node) + buckets
+def write_need(node: int, scope: int, key: bytes = b"", buckets: bytes = b"") -> bytes:
+    """4 bytes, 26 with buckets."""
+    return _first(_NEED, scope, buckets) + varint(node) + (buckets or (key or NO_KEY if node else b""))
 
 
 def write_got(by: int, node: int, scope: int, key: bytes) -> bytes:
@@ -271,7 +274,11 @@ def _read_listing(reader: Reader, scope: int, vouched: bool) -> Part:
 
 
 def _read_need(reader: Reader, scope: int, bucketed: bool) -> Part:
-    return Need(reader.uint(_NODE), _scope(scope), reader.take(BUCKETS * BUCKET) if bucketed else b"")
+    node = reader.uint(_NODE)
+    if bucketed:
+        return Need(node, _scope(scope), buckets=reader.take(BUCKETS * BUCKET))
+    key = reader.take(KEY) if node else NO_KEY
+    return Need(node, _scope(scope), b"" if key == NO_KEY else key)
 
 
 def _read_got(reader: Reader, scope: int, vouched: bool) -> Part:

@@ -288,7 +288,9 @@ class Hearing:
                 asking.at = max(asking.at, now + 2 * line.ack_s(now))  # the answer will be heard here too
             return
         debt = line.debt(line.node_at(arrival.peer) or 0)
-        if need.node:
+        if need.key:
+            debt.asked[need.key] = None
+        elif need.node:
             debt.mask |= differing(need.buckets, core.teller.mine.buckets(need.scope)) if need.buckets else 255
         debt.told = b""
         debt.due = min(debt.due, now + core.chance.uniform(0.1, 1.0) * line.ack_s(now))

@@ -121,6 +121,10 @@ class Peer:
             view.bases.popitem(last=False)
         return key
 
+    def base(self, scope: int) -> bytes:
+        """The newest vector of it that deltas may build on, b"" for none."""
+        return next(reversed(self.views[scope].bases), b"")
+
     def guess(self, scope: int, mine: Vector) -> Vector:
         """The best guess of its vector, to be asked about."""
         view = self.views[scope]

@@ -15,6 +15,7 @@ from sync.exchange.ends import Ends
 from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import SLOW_S, Debt, Line, Sending
 from sync.exchange.mending import Mender, awaited, mends, size_on
+from sync.exchange.telling import WIDE
 from sync.ids import BlockId, KeyClass, Lane, class_of
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
@@ -414,7 +415,7 @@ class Sender:
             self._own_list(packing, debt, nodes, now)
         if debt.hello and packing.left > LEAST_ROOM:
             debt.hello = False
-            packing.data += frame.write_need(0, line.scope, b"")
+            packing.data += frame.write_need(0, line.scope)
         if debt.gots_at <= soon or (packing.data and debt.gots):
             self._gots(packing, debt)
         self._needs(packing, debt, now)
@@ -447,9 +448,10 @@ class Sender:
         core, line = self.core, packing.line
         for node, asking in debt.needs.items():
             if asking.at <= now and packing.left >= 28:
-                guess = core.neighbours[node].peer.guess(line.scope, core.teller.mine)
-                wide = line.limits.mtu >= 1000
-                packing.data += frame.write_need(node, line.scope, b"" if wide else guess.buckets(line.scope))
+                peer, wide = core.neighbours[node].peer, line.limits.mtu >= WIDE
+                key = b"" if wide or asking.tries else peer.base(line.scope)
+                buckets = b"" if wide or key else peer.guess(line.scope, core.teller.mine).buckets(line.scope)
+                packing.data += frame.write_need(node, line.scope, key, buckets)
                 again = max(4 * line.ack_s(now), 10.0) * 2.0 ** min(asking.tries, 6)
                 asking.at, asking.tries = now + again if line.alive(node, now) else NEVER, asking.tries + 1
 

@@ -43,13 +43,14 @@ class Teller:
         if debt.listing is not None:
             return self._listing(debt, scope, room)
         digest = self.mine.digest(scope)
-        if peers and all(digest[:KEY] in peer.told[scope] for peer in peers):
+        if peers and not debt.asked and all(digest[:KEY] in peer.told[scope] for peer in peers):
             return self._digest(debt, scope, digest, room)
         return self._news(debt, scope, peers, digest, room)
 
     def _news(self, debt: Debt, scope: int, peers: Sequence[Peer], digest: bytes, room: int) -> bytes:
         out = b""
-        for key in self._bases(scope, peers):
+        asked, debt.asked = [key for key in debt.asked if (scope, key) in self._told], {}
+        for key in self._bases(scope, peers, asked):
             base = self._told[scope, key]
             code = encode_delta(base, self.mine, scope)
             if len(code) + 20 > room - len(out) or len(code) > (LONGEST if room < WIDE else room // 2):
@@ -97,10 +98,10 @@ class Teller:
     def _word(self, scope: int, digest: bytes) -> bytes:
         return self._ring.vouch(statement(self._ring.origin, scope, digest))
 
-    def _bases(self, scope: int, peers: Sequence[Peer]) -> list[bytes]:
-        """Vectors to build on, the newest first, so that each of the peers who knows any knows one of them."""
-        bases: list[bytes] = []
-        left = list(peers)
+    def _bases(self, scope: int, peers: Sequence[Peer], asked: Sequence[bytes]) -> list[bytes]:
+        """Vectors to build on: those asked for, then the newest, so that each of the peers who knows any knows one of them."""
+        bases = list(asked[-MOST_BASES:])
+        left = [peer for peer in peers if not any(key in peer.told[scope] for key in bases)]
         while left and len(bases) < MOST_BASES:
             keys = {key: None for peer in left for key in reversed(peer.told[scope]) if (scope, key) in self._told}
             best = max(keys, key=lambda key: sum(key in peer.told[scope] for peer in left), default=None)
