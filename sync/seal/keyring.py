@@ -48,7 +48,7 @@ class Keyring:
         self.incident, self.origin, self.incarnation = incident, origin, incarnation
         self.suite, self.device = suite, device
         self._trust_key = trust_key
-        self._safe_epoch = 0
+        self._safe_epochs: frozenset[int] = frozenset()
         self._directory: dict[int, Peer] = dict(directory or {})
         if device is not None:
             self._directory.setdefault(origin, Peer(device.public, Role.MEMBER))
@@ -109,19 +109,21 @@ class Keyring:
         """Revoked origins and their last trusted numbers by (incarnation, lane)."""
         return self._revoked
 
-    def enforce(self, revoked: Mapping[int, Mapping[tuple[int, Lane], int]], safe_epoch: int) -> None:
-        """Quarantine what revoked origins sent beyond their last trusted numbers, and whatever earlier epochs alone vouch for."""
-        self._revoked, self._safe_epoch = dict(revoked), safe_epoch
+    def enforce(self, revoked: Mapping[int, Mapping[tuple[int, Lane], int]], *safe_epochs: int) -> None:
+        """Quarantine what revoked origins sent beyond their last trusted numbers, and whatever epochs before a safe one alone
+        vouch for. safe_epochs: the first epochs that those revoked so far do not hold, as each revocation says."""
+        self._revoked, self._safe_epochs = dict(revoked), frozenset(safe_epochs)
 
     @property
-    def wanted_epoch(self) -> int:
-        """The first epoch that no revoked node holds, whether its keys have come or not."""
-        return self._safe_epoch
+    def safe_epochs(self) -> frozenset[int]:
+        """As last enforced, whether their keys have come or not."""
+        return self._safe_epochs
 
     @property
     def safe_epoch(self) -> int:
-        """The first epoch that no revoked node holds; 0 until its keys have come, since the old ones are all there is."""
-        return self._safe_epoch if self._epochs.keys and self.epoch >= self._safe_epoch else 0
+        """The last safe epoch whose keys have come, or 0: until then the old ones are all there is."""
+        newest = max(self._epochs.keys, default=0)
+        return max((epoch for epoch in self._safe_epochs if epoch <= newest), default=0)
 
     def trusted(self, block_id: BlockId) -> bool:
         """Whether revocation leaves this block believable."""

@@ -165,10 +165,10 @@ class Book:
         """Make the keyring obey all lists together."""
         merged, safe = self.revocations.effective(self.roster)
         revoked = {index: entry.last for index, entry in merged.items()}
-        if learned is not None and (revoked != self.keyring.revoked or safe != self.keyring.wanted_epoch):
+        if learned is not None and (revoked != self.keyring.revoked or safe != self.keyring.safe_epochs):
             learned.revoked = True
             log.warning("nodes revoked: %s", ", ".join(str(index) for index in sorted(revoked)) or "none")
-        self.keyring.enforce(revoked, safe)
+        self.keyring.enforce(revoked, *safe)
         self._admit()
 
 

@@ -20,6 +20,7 @@ from sync.trust.certificate import INDEXES, Certificate
 
 SALT: Final = 8
 EPOCHS: Final = 1 << 32
+LEAP: Final = 256  # epochs that a re-keying may run ahead of what is held, so that nobody can use the numbers up
 SEALED: Final = 2 * KEY + TAG
 
 
@@ -82,6 +83,8 @@ class Rekey:
         peer = keyring.directory.get(sender)
         if peer is None or peer.role is not Role.COMMAND:
             raise SealError(f"re-keying by node {sender}, which is not a command node")
+        if self.epoch > keyring.epoch + LEAP:
+            raise SealError(f"re-keying by node {sender} to epoch {self.epoch}, far ahead")
         for index, enclosed in self.entries:
             if index == keyring.origin:
                 return keys_of(keyring.disclose(sender, varint(self.epoch) + self.salt, enclosed), role, keyring)

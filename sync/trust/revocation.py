@@ -121,13 +121,13 @@ class Revocations:
         versions[found.version] = found
         return True
 
-    def effective(self, roster: Roster) -> tuple[dict[int, Revoked], int]:
-        """Who is revoked, by index, and the first safe epoch; the same on every node that has the same lists and certificates.
+    def effective(self, roster: Roster) -> tuple[dict[int, Revoked], set[int]]:
+        """Who is revoked, by index, and the safe epoch of each list that counts; the same on every node that has the same lists and certificates.
 
         Leaves the roster without the certificates that count for nothing.
         """
         merged: dict[int, Revoked] = {}
-        safe = 0
+        safe: set[int] = set()
         roster.limit({})
         for author in sorted(self.lists, key=lambda index: (roster.depth(index), index)):
             if author not in roster:
@@ -137,7 +137,7 @@ class Revocations:
             if not counting:
                 continue
             found = self.lists[author][max(counting)]
-            safe = max(safe, found.safe_epoch)
+            safe.add(found.safe_epoch)
             for entry in found.entries:
                 if entry.index != roster.root.index:
                     merged[entry.index] = _least(merged.get(entry.index), entry)

@@ -355,3 +355,17 @@ def test_no_key_in_what_is_printed(field: TrustField) -> None:
     shown = repr((master, field.book(1), field.ring(1), demo_device(SEED, 1)))
     assert master.field.hex() not in shown and repr(master.field) not in shown
     assert isinstance(field.book(1), Book)
+
+
+def test_epochs_cannot_be_used_up_nor_wished_away(field: TrustField) -> None:
+    """A captured command node's last acts: a safe epoch that never comes, and a re-keying to the end of all numbers."""
+    book, ring = field.book(100), field.ring(2)
+    book.apply([revocation_item(field.revocation(2, 1, Revoked(3), safe=1 << 31))], 2)
+    far = rekey(Master((1 << 32) - 1, bytes(16), bytes(16)), [field.held[100]], ring, b"saltsalt")
+    assert "far ahead" in book.apply([rekey_item(far)], 2).refused[0]
+    master = Master(2, b"F" * 16, b"V" * 16)
+    found = field.revocation(1, 1, Revoked(2, lists=1, issued=9), safe=2)
+    book.apply([revocation_item(found), rekey_item(rekey(master, [field.held[100]], field.ring(1), b"saltsalt"))], 1)
+    assert book.keyring.safe_epoch == 2
+    with pytest.raises(SealError):
+        book.keyring.check(b"f" + ring.mac(b"f"))
