@@ -28,7 +28,6 @@ from sync.seal.suites import suite_of
 from sync.trust.book import Book
 from sync.trust.certificate import Certificate
 from sync.trust.charter import Charter
-from sync.trust.enrolment import Invite
 from sync.trust.revocation import RevocationList, Revocations
 from sync.trust.roster import Roster
 
@@ -190,7 +189,7 @@ class Identity:
         """Join with what lies in the file, and write it; ConfigError, StoreError."""
         with alone(self.path):
             self._join(Secrets.decode(vault.read(self.path, self.lock)))
-            vault.replace(self.path, self._label(self._name()), self.secrets.encode(), self.lock)
+            vault.replace(self.path, vault.read_label(self.path), self.secrets.encode(), self.lock)
 
     def reload(self) -> None:
         """Take in what another program saved."""
@@ -217,10 +216,6 @@ class Identity:
 
     def _label(self, name: str) -> Label:
         return Label(self.charter.title, self.node, name, self.charter.suite)
-
-    def _name(self) -> str:
-        held = self.roster.get(self.node)
-        return held.name if held is not None else Invite.decode(self.secrets.joining[0]).name
 
 
 def load(path: Path, node: int, unlock: Path | None = None) -> Identity:

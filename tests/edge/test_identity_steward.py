@@ -287,6 +287,27 @@ def test_a_revoked_node_is_marked_everywhere_without_a_server(posts: dict[str, P
     assert captured.ring.epoch == 1
 
 
+def test_what_a_captured_commander_revoked_comes_back(posts: dict[str, Post]) -> None:
+    root, deputy, outsider = posts["ROOT"], posts["V1"], posts["X"]
+    settle(posts)
+    outsider.measure(4)
+    outsider.order("well")
+    settle(posts)
+    node = outsider.identity.node
+    revoke(deputy.identity, [node], {}, trust_past=False)
+    settle(posts, "ROOT", "V1", "W")
+    assert set(root.levels(node, "obs")) == {Level.QUARANTINE} and root.levels(node) == [Level.QUARANTINE]
+    revoke(root.identity, [deputy.identity.node], {}, trust_past=False)
+    settle(posts, "ROOT", "W")
+    root.steward.step()
+    assert set(root.ring.revoked) == {deputy.identity.node, posts["W"].identity.node}  # W came in by the deputy's word
+    assert root.levels(node) == [Level.ORIGIN]  # signed; what only the old epoch's keys vouch for waits for its list
+    outsider.steward.step()
+    outsider.clock.advance(DUE_S + 1)
+    settle(posts, "ROOT", "X")
+    assert outsider.ring.epoch == root.ring.epoch and set(root.levels(node, "obs")) == {Level.ORIGIN}
+
+
 def test_a_node_away_during_two_re_keyings_comes_back(posts: dict[str, Post]) -> None:
     root, walker = posts["ROOT"], posts["W"]
     settle(posts)
