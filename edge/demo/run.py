@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ from edge.demo.tally import Tally, bytes_out, tally
 from edge.demo.world import World
 from edge.sticks import FOLDER, Mark, mark
 from edge.store.status import beside, read_status
-from hardware.clock import SystemClock
+from hardware.clock import BUILD_WALL_MS, SystemClock
 from hardware.errors import LinkDown
 from radios.bundle import SUFFIX
 
@@ -79,16 +79,16 @@ class Demo:
     async def __aenter__(self) -> Self:
         begun = self._clock.mono()
         await self.world.__aenter__()
-        try:
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(self.__aexit__)
             self._told("world")
-            files = write(self.folder, datetime.now(UTC).isoformat(timespec="seconds"), self.world.sockets)
+            start = datetime.fromtimestamp((self._clock.stamp().wall_ms or BUILD_WALL_MS) / 1000, UTC)
+            files = write(self.folder, start.isoformat(timespec="seconds"), self.world.sockets)
             mark(self._stick_home(), Mark((CENTRAL.node, VEHICLE.node, UNIT.node), "通信员 / courier"))
             for actor in ACTORS:
                 self.children[actor.name] = Child(actor.role, files[actor.name], self._store(actor))
             await self._start_all()
-        except BaseException:
-            await self.__aexit__()
-            raise
+            undo.pop_all()
         self._told("started", seconds=round(self._clock.mono() - begun, 1))
         return self
 
