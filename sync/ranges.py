@@ -55,6 +55,11 @@ class Ranges:
         return f"Ranges({self._spans})"
 
     @property
+    def pairs(self) -> tuple[tuple[int, int], ...]:
+        """The ranges; unlike `tuple(ranges)` no memory is set aside for every number."""
+        return tuple(self._spans)
+
+    @property
     def spans(self) -> int:
         """How many ranges."""
         return len(self._spans)

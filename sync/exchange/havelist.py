@@ -49,7 +49,7 @@ def bounded(numbers: Ranges) -> Ranges:
     """A copy with MOST_SPANS ranges at most: the lowest and the newest; those left out count as missing."""
     out = numbers.copy()
     if out.spans > MOST_SPANS:
-        every = list(numbers)
+        every = numbers.pairs
         out = Ranges([every[0], *every[1 - MOST_SPANS :]])
     return out
 
@@ -86,9 +86,9 @@ class Vector:
             self._orders = {}
         self._digests = {}
         if old is not None:
-            sums[at] -= _hash(source, tuple(old))
+            sums[at] -= _hash(source, old.pairs)
         if numbers:
-            sums[at] += _hash(source, tuple(numbers))
+            sums[at] += _hash(source, numbers.pairs)
             self.sets[source] = numbers
         else:
             del self.sets[source]

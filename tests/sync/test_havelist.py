@@ -80,7 +80,7 @@ def test_a_delta_leads_from_one_vector_to_the_other(
 @given(vectors, st.integers(30, 200))
 def test_a_list_in_parts_gives_the_whole(sets: dict[Source, Ranges], room: int) -> None:
     made = vector(sets)
-    order, found = made.order(Scope.ALL), {}
+    order, found = made.order(Scope.ALL), dict[Source, Ranges]()
     while order:
         entries, count = encode_entries(made.sets, order, max(room, 60))
         assert count and len(entries) <= max(room, 60)
