@@ -15,6 +15,7 @@ from edge.sim.memory import MemoryDisk
 from edge.sim.node import SimNode, Talker
 from edge.sim.world import World
 from radios.bearer import Limits
+from sync.exchange import Exchange, Policy
 from sync.ids import Lane
 from sync.seal.contract import Role
 from sync.seal.demo import demo_keyring
@@ -76,10 +77,16 @@ class FleetNode:
 Exchanges = Callable[[FleetNode], Talker]
 
 
+def exchange(node: FleetNode) -> Exchange:
+    """The product's exchange; the first node is the only central."""
+    policy = Policy(central=frozenset({1}), relay=node.fleet.roles[node.origin] is Role.RELAY)
+    return Exchange(node.log, node.disk.ring, policy, node.chance)
+
+
 class Fleet:
     """Nodes in valleys of ten with a radio channel each, whose first nodes share a line."""
 
-    def __init__(self, seed: int, fate: Fate, exchange: Exchanges) -> None:
+    def __init__(self, seed: int, fate: Fate, exchange: Exchanges = exchange) -> None:
         self.world, self.fate, self.exchange = World(seed), fate, exchange
         origins = range(1, fate.nodes + 1)
         self.roles: Mapping[int, Role] = {

@@ -13,7 +13,7 @@ from sync.exchange.policy import HOUR
 from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
 
-BATCH: Final = 64  # blocks forgotten at a time
+BATCH: Final = 8  # blocks forgotten at a time
 PEERS: Final = 4096  # neighbours whose bytes are counted
 SPARED: Final = (Lane.FLASH, Lane.COMMAND)  # never forgotten before a central has them
 

@@ -6,10 +6,9 @@ import random
 from dataclasses import replace
 
 import pytest
-from plain_exchange import PlainExchange
 
 from edge.sim.disk import FaultyLog, PowerCut
-from edge.sim.fleet import Fate, Fleet, FleetNode
+from edge.sim.fleet import Fate, Fleet
 from edge.sim.memory import MemoryDisk
 from hardware.errors import StoreFull
 from hardware.virtual import Deadlock
@@ -24,10 +23,6 @@ SHORT = Fate(nodes=6, hours=1.0, flash_s=1800, command_s=1800, partitions=2, cra
 ROLES = {1: Role.MEMBER, 2: Role.COMMAND}
 
 
-def plain(node: FleetNode) -> PlainExchange:
-    return PlainExchange(node.log, node.disk.ring)
-
-
 def disk(origin: int, incarnation: int = 7) -> MemoryDisk:
     return MemoryDisk(lambda inc: demo_keyring(b"disk", ROLES, origin, inc), incarnation, lambda: 5.0)
 
@@ -35,14 +30,14 @@ def disk(origin: int, incarnation: int = 7) -> MemoryDisk:
 @pytest.mark.parametrize("loss", [0.0, 0.6])
 def test_it_converges_and_repeats(loss: float) -> None:
     fate = replace(SHORT, loss=loss)
-    first, again = (Fleet(3, fate, plain).run() for _ in range(2))
+    first, again = (Fleet(3, fate).run() for _ in range(2))
     assert first == again and first["conflicts"] == 0 and first["blocks"] > 10
-    assert Fleet(4, fate, plain).run()["trace"] != first["trace"]
+    assert Fleet(4, fate).run()["trace"] != first["trace"]
 
 
 def test_a_fleet_that_never_agrees_is_found() -> None:
     with pytest.raises(Deadlock, match="not there"):
-        Fleet(3, replace(SHORT, loss=1.0, hours=0.2), plain).run(settle_s=600)
+        Fleet(3, replace(SHORT, loss=1.0, hours=0.2)).run(settle_s=600)
 
 
 def test_memory_disk_is_a_log() -> None:
@@ -104,7 +99,7 @@ def test_a_full_disk_keeps_room_for_what_is_urgent() -> None:
 
 
 def test_limits_of_the_fleet_s_radio_hold() -> None:
-    fleet = Fleet(3, SHORT, plain)
+    fleet = Fleet(3, SHORT)
     longest = 0
 
     def heard(sender: str, frame: bytes) -> None:

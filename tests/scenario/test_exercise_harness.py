@@ -6,11 +6,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from plain_exchange import PlainExchange
 
-from edge.exercise.field import Machine
 from edge.exercise.run import run
 from edge.exercise.scenario import Scenario, load
+from edge.exercise.talkers import exchange
 from hardware.errors import ConfigError
 
 SMALL = """
@@ -140,10 +139,6 @@ needs = "something"
 """
 
 
-def plain(machine: Machine) -> PlainExchange:
-    return PlainExchange(machine.log, machine.ring)
-
-
 @pytest.fixture
 def small(tmp_path: Path) -> Scenario:
     path = tmp_path / "small.toml"
@@ -156,7 +151,7 @@ def states(result: dict[str, Any]) -> dict[str, str]:
 
 
 def test_every_judge_of_a_small_day(small: Scenario) -> None:
-    result = run(small, 1, 0.3, plain)
+    result = run(small, 1, 0.3, exchange)
     assert states(result) == {
         "muster": "pass",
         "alarm": "pass",
@@ -173,17 +168,17 @@ def test_every_judge_of_a_small_day(small: Scenario) -> None:
 
 
 def test_one_seed_one_trace(small: Scenario) -> None:
-    one, again, other = (run(small, seed, 0.3, plain, hours=0.5)["trace"] for seed in (1, 1, 2))
+    one, again, other = (run(small, seed, 0.3, exchange, hours=0.5)["trace"] for seed in (1, 1, 2))
     assert one == again != other
 
 
 def test_stopped_early_the_rest_is_not_yet(small: Scenario) -> None:
-    found = states(run(small, 1, 0.0, plain, hours=0.1))
+    found = states(run(small, 1, 0.0, exchange, hours=0.1))
     assert found["muster"] == "pass" and found["evacuation"] == found["carried"] == "not yet"
 
 
 def test_a_link_that_loses_everything_fails_the_evacuation(small: Scenario) -> None:
-    assert states(run(small, 1, 0.999, plain, hours=0.6))["evacuation"] == "fail"
+    assert states(run(small, 1, 0.999, exchange, hours=0.6))["evacuation"] == "fail"
 
 
 @pytest.mark.parametrize(
@@ -193,4 +188,4 @@ def test_unknown_acts_and_judges_are_named(tmp_path: Path, old: str, new: str, n
     path = tmp_path / "odd.toml"
     path.write_text(SMALL.replace(old, new))
     with pytest.raises(ConfigError, match=named):
-        run(load(path), 1, 0.0, plain)
+        run(load(path), 1, 0.0, exchange)

@@ -1,0 +1,184 @@
+"""Relays, receipts over several hops, no central at all, several centrals, restored and cloned stores."""
+
+from __future__ import annotations
+
+import random
+
+from exchange_field import CENTRAL, LAN, LORA, SLOW, Field, Pair, id_of, parts_of, ring
+
+from edge.sim.memory import MemoryDisk
+from radios.bearer import Arrival
+from sync.exchange import Policy, State, frame
+from sync.exchange.frame import Whole
+from sync.exchange.peers import STALE_S
+from sync.ids import BlockId, KeyClass, Lane, Source
+from sync.ranges import Ranges
+
+ALONE = Policy()
+
+
+def test_a_relay_passes_on_what_it_cannot_read_and_lets_go_what_arrived() -> None:
+    """Vehicle 2, relay 4, central 1: the relay meets each of them in turn and never both at once."""
+    field = Field(1, {
+        "valley": ((2, 4), LORA, {"hours": [(0.0, 1800.0), (9000.0, 14400.0)]}),
+        "ridge": ((4, 1), SLOW, {"hours": [(3600.0, 7200.0)]}),
+    })  # fmt: skip
+    vehicle, relay, central = (field.nodes[origin] for origin in (2, 4, 1))
+    vehicle.write(Lane.FLASH, b"gas")
+    vehicle.write(Lane.COMMAND, b"report")
+    flash, command = id_of(vehicle.disk, Lane.FLASH, 0), id_of(vehicle.disk, Lane.COMMAND, 0)
+    field.world.run(1800)
+    assert relay.log.read(flash) and relay.log.read(command) and not central.have()
+    assert vehicle.exchange.states(flash, [1]) == {1: State.RELAYED}
+    assert not vehicle.log.end_of(4), "a relay's list is no end list"
+    field.world.run(7200)
+    assert central.log.read(flash) == vehicle.log.read(flash)
+    assert relay.log.read(flash) is None, "a central has it"
+    assert relay.log.have()[flash.source]
+    field.world.run(14400)
+    assert vehicle.exchange.states(flash, [1]) == vehicle.exchange.states(command, [1]) == {1: State.STORED}
+
+
+def test_orders_go_the_other_way() -> None:
+    field = Field(2, {"valley": ((2, 4), LORA, {"loss": 0.3}), "ridge": ((4, 1), SLOW, {"loss": 0.3})})
+    field.nodes[1].write(Lane.COMMAND, b"order")
+    order = id_of(field.nodes[1].disk, Lane.COMMAND, 0)
+    field.world.run(1800)
+    assert field.nodes[2].log.read(order)
+
+
+def test_quotas_of_a_relay_hold_and_the_least_urgent_goes_first() -> None:
+    policy = Policy(central=CENTRAL, relay=True, quota_disk=16_000, quota_origin=12_000)
+    pair = Pair(LAN, (4, 2), policy)
+    relay, disk = pair.ends[0], pair.disks[0]
+    weights = []
+    for number in range(40):
+        for origin, lane in ((2, Lane.HISTORY), (3, Lane.BULK), (5, Lane.COMMAND)):
+            sealer = ring(origin, 17 * origin)
+            block_id = BlockId(origin, 17 * origin, lane, number)
+            inner = frame.write_whole(block_id, 100 - number, sealer.seal(block_id, KeyClass.FIELD, bytes(200)))
+            relay.received("x", Arrival(inner + sealer.mac(inner), str(origin), float(number)))
+        weights.append(sum(disk.weight(source) for source in disk.have()))
+    assert max(weights) <= 16_000
+    held = {source.lane: len(disk.held(source)) for source in disk.have()}
+    assert held[Lane.COMMAND] == 40 and held[Lane.BULK] <= 8 < held[Lane.HISTORY] < 40
+    newest = disk.held(Source(2, 34, Lane.HISTORY))
+    assert newest.top == 39 and newest.first > 0, "the oldest went"
+
+
+def test_one_neighbour_cannot_fill_a_disk_in_an_hour() -> None:
+    pair = Pair(LAN, (4, 2), Policy(central=CENTRAL, relay=True, quota_neighbour=2000))
+    sealer = ring(2, 34)
+    took = []
+    for number in range(20):
+        block_id = BlockId(2, 34, Lane.HISTORY, number)
+        inner = frame.write_whole(block_id, 0, sealer.seal(block_id, KeyClass.FIELD, bytes(300)))
+        took.append(
+            pair.ends[0].received("x", Arrival(inner + sealer.mac(inner), "2", 3599.0 if number < 15 else 3601.0))
+        )
+    assert sum(took[:15]) == 6 and sum(took[15:]) == 5
+    assert pair.ends[0].status(0.0)["refused"] == {"quota of one neighbour": 9}
+
+
+def test_what_ended_before_the_start_is_swept() -> None:
+    pair = Pair(LAN, (4, 2), Policy(central=CENTRAL, relay=True))
+    sealer, disk = ring(2, 34), pair.disks[0]
+    for number in range(5):
+        block_id = BlockId(2, 34, Lane.HISTORY, number)
+        disk._keep(block_id, sealer.seal(block_id, KeyClass.FIELD, b"x"))
+    disk.merge_end(1, {Source(2, 34, Lane.HISTORY): Ranges([(0, 2)])})
+    type(pair.ends[0])(disk, disk.ring, Policy(central=CENTRAL, relay=True), random.Random(1))
+    assert list(disk.held(Source(2, 34, Lane.HISTORY)).numbers()) == [3, 4]
+
+
+def test_two_vehicles_need_no_central() -> None:
+    field = Field(3, {"x": ((2, 3), LAN, {"loss": 0.2})}, {2: ALONE, 3: ALONE})
+    for origin in (2, 3):
+        for lane in (Lane.FLASH, Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK):
+            field.nodes[origin].write(lane, *(bytes([at]) * 50 for at in range(20)))
+    field.till_equal(600)
+
+
+def test_several_centrals_agree_and_each_one_s_word_counts() -> None:
+    two = Policy(central=frozenset((1, 6)))
+    field = Field(
+        4,
+        {"west": ((2, 6), SLOW, {}), "east": ((6, 1), LAN, {"hours": [(3000.0, 9000.0)]})},
+        dict.fromkeys((1, 2, 6), two),
+    )
+    node = field.nodes[2]
+    node.write(Lane.HISTORY, *(bytes(50) for _ in range(20)))
+    node.write(Lane.FLASH, b"gas")
+    field.world.run(600)
+    assert node.exchange.states(id_of(node.disk, Lane.FLASH, 0), [1, 6]) == {1: State.RELAYED, 6: State.STORED}
+    field.till_equal(6000)
+    field.world.run(9000)
+    assert node.exchange.states(id_of(node.disk, Lane.FLASH, 0), [1, 6]) == {1: State.STORED, 6: State.STORED}
+
+
+def test_history_of_others_is_not_pressed_on_a_vehicle() -> None:
+    field = Field(5, {"a": ((2, 1), LAN, {}), "b": ((3, 1), LAN, {})})
+    field.nodes[2].write(Lane.HISTORY, bytes(50))
+    field.nodes[2].write(Lane.COMMAND, b"for all")
+    field.world.run(300)
+    assert field.nodes[1].have(Lane.HISTORY) and not field.nodes[3].have(Lane.HISTORY)
+    assert field.nodes[3].have(Lane.COMMAND)
+
+
+def test_a_restored_store_gets_back_what_it_lost_and_never_reuses_a_number() -> None:
+    field = Field(6, {"x": ((1, 2), LAN, {})})
+    one, two = field.nodes[1], field.nodes[2]
+    two.write(Lane.COMMAND, b"before")
+    field.world.run(60)
+    backup = two.disk.copied(two.disk.incarnation)
+    for at in range(5):
+        one.write(Lane.COMMAND, b"order %d" % at)
+        two.write(Lane.COMMAND, b"report %d" % at)
+        field.world.run(60 + 30 * (at + 1))
+    old = set(_ids(one.disk))
+    restored = backup.copied(0x7007)
+    two.restore(restored)
+    two.write(Lane.COMMAND, b"afterwards")
+    field.till_equal(1200, Lane.COMMAND)
+    assert set(_ids(two.disk)) >= old and one.disk.conflicts == two.disk.conflicts == 0
+    fresh = set(_ids(two.disk)) - old
+    assert fresh == {BlockId(2, 0x7007, Lane.COMMAND, 0)}
+
+
+def _ids(disk: MemoryDisk) -> list[BlockId]:
+    return [BlockId(*source, number) for source, numbers in disk.have().items() for number in numbers.numbers()]
+
+
+def test_a_number_known_elsewhere_reaches_the_store_that_never_gave_it_out() -> None:
+    """The other's word goes to the log, which then knows that a copy of this store lives (StoreLog seals nothing more)."""
+    pair = Pair(LAN)
+    copy = MemoryDisk(lambda incarnation: ring(2, incarnation), pair.disks[1].incarnation, lambda: 0.0)
+    for text in (b"a", b"b", b"c"):
+        copy.add(Lane.COMMAND, text)
+        (block_id,) = copy.cut(Lane.COMMAND, 160)
+        pair.disks[0]._keep(block_id, copy.read(block_id) or b"")
+    pair.ends[0].changed()
+    for _ in range(int(STALE_S)):
+        pair.step()
+    own = Source(2, pair.disks[1].incarnation, Lane.COMMAND)
+    assert pair.disks[1].end_of(1)[own].top == 2 > pair.disks[1].have().get(own, Ranges()).top
+
+
+def test_age_adds_up_over_hops_without_any_clock() -> None:
+    field = Field(7, {
+        "valley": ((2, 4), LORA, {"hours": [(0.0, 600.0)]}),
+        "ridge": ((4, 1), SLOW, {"hours": [(5000.0, 7200.0)]}),
+    })  # fmt: skip
+    ages: list[tuple[float, int]] = []
+
+    def heard(sender: str, data: bytes) -> None:
+        ages.extend((field.world.now, part.age_s) for part in parts_of(data) if isinstance(part, Whole))
+
+    field.media["ridge"].taps.append(heard)
+    field.world.run(10)
+    field.nodes[2].write(Lane.COMMAND, b"x")
+    field.world.run(600)
+    field.nodes[4].sim.crash(5.0)
+    field.world.run(7200)
+    assert ages and all(abs(now - 10 - age) < 3 for now, age in ages)
+    assert abs(field.nodes[1].log.age_s(id_of(field.nodes[2].disk, Lane.COMMAND, 0)) - (7200 - 10)) < 5
