@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from getpass import getpass
 from pathlib import Path
@@ -14,21 +13,19 @@ from typing import Any, Final
 from edge import keys
 from edge.config import Config, load
 from edge.identity import vault
-from edge.identity.enrol import accept, complete, found, invite, invited, join, revoke
+from edge.identity.enrol import accept, complete, found, invite, invited, join, revoke, waiting
 from edge.identity.identity import KEY_FILE, Identity, lock_of
 from edge.store.review import last_numbers
 from hardware.clock import SystemClock
 from hardware.errors import ConfigError, DecodeError, SanduanError, SealError
-from radios import qr
 from sync.records import Anchor
 from sync.seal.contract import Role
 from sync.seal.suites import suite_of
 from sync.trust.certificate import Certificate
 from sync.trust.enrolment import GRANT, INVITE, REQUEST, Grant, Invite, Request, code
+from tui.handover import hand_out, message
 from tui.words import LANGUAGES, pick
 
-SUFFIXES: Final = {INVITE: ".sdinvite", REQUEST: ".sdrequest", GRANT: ".sdgrant"}
-LARGEST: Final = 1 << 16  # bytes of a message read from outside
 ROLE_WORDS: Final = {
     Role.MEMBER: ("成员", "member"),
     Role.RELAY: ("中继", "relay"),
@@ -44,16 +41,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "asked": ("{name}({role},编号 {node})申请入网。请输入其屏幕上的校验码:", "{name} ({role}, node {node}) asks to be let in. The digits on its screen: "),
     "granted": ("{name} 已准入。请在其设备上再次运行 sanduan join", "{name} is let in; now sanduan join on its device once more"),
     "in": ("已加入「{title}」:{name},编号 {node},{role}", "in “{title}”: {name}, node {node}, {role}"),
-    "saved": ("已存:{path}", "saved: {path}"),
     "revoked": ("已吊销 {names};密钥更换为第 {epoch} 期。代理程序会自行播发", "revoked {names}; keys changed to epoch {epoch}. The running agent spreads it"),
     "rekeyed": ("密钥更换为第 {epoch} 期。代理程序会自行播发", "keys changed to epoch {epoch}. The running agent spreads it"),
     "nobody": ("名册里没有 {name}", "{name} is not on the roster"),
     "no file": ("请给出 -k 身份文件", "which identity? -k FILE"),
-    "no message": ("{path} 里没有{kind}", "{path} holds no {kind}"),
-    "many": ("{path} 里有多个:{names};请指定文件", "{path} holds several: {names}; name the file"),
-    "kind.sdinvite": ("邀请", "invite"),
-    "kind.sdrequest": ("给本事件的申请", "request for this incident"),
-    "kind.sdgrant": ("准入文件", "grant"),
     "again": ("再输一次: ", "once more: "),
     "new": ("新口令: ", "new passphrase: "),
     "differ": ("两次口令不同", "the passphrases differ"),
@@ -68,6 +59,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "state.valid": ("有效", "valid"),
     "state.revoked": ("已吊销", "revoked"),
     "state.ended": ("已过期", "ended"),
+    "state.invited": ("已邀请", "invited"),
     "state.conflict": ("冲突", "conflict"),
     "you": ("本机", "here"),
 }  # fmt: skip
@@ -103,14 +95,14 @@ def invite_(args: Namespace) -> int:
     except ValueError as error:
         raise SanduanError(str(error)) from None
     print(_say(args, "invite", **_who(args, made)))
-    _hand_out(args, INVITE, made.encode(), made.name)
+    hand_out(args, INVITE, made.encode(), made.name)
     return 0
 
 
 def join_(args: Namespace) -> int:
     """Answer an invite with a request, or take the grant that followed."""
     path = _keys_path(args)
-    data = _message(args, (GRANT, INVITE) if path.exists() else (INVITE,))
+    data = message(args, (GRANT, INVITE) if path.exists() else (INVITE,))
     if data.startswith(GRANT):
         return _finish(args, path, Grant.decode(data))
     offer = Invite.decode(data)
@@ -121,7 +113,7 @@ def join_(args: Namespace) -> int:
     else:
         identity, asked = join(path, _new_lock(args), offer)
     print(_say(args, "request", title=offer.charter.title, **_who(args, offer)))
-    _hand_out(args, REQUEST, asked.encode(), offer.name)
+    hand_out(args, REQUEST, asked.encode(), offer.name)
     print(_say(args, "code", code=code(offer, asked)))
     return 0
 
@@ -129,20 +121,21 @@ def join_(args: Namespace) -> int:
 def accept_(args: Namespace) -> int:
     """Let a node in, once a person has typed in the digits of its screen."""
     identity = _identity(args)
-    asked = Request.decode(_message(args, (REQUEST,), lambda data: _ours(identity, data)))
+    asked = Request.decode(message(args, (REQUEST,), lambda data: _ours(identity, data)))
     offer = invited(identity, asked)
     typed = args.code or _ask(_say(args, "asked", **_who(args, offer)))
     made = accept(identity, asked, typed, minutes=_minutes(), days=args.days)
     print(_say(args, "granted", name=offer.name))
-    _hand_out(args, GRANT, made.encode(), offer.name)
+    hand_out(args, GRANT, made.encode(), offer.name)
     return 0
 
 
 def roster(args: Namespace) -> int:
-    """Show everybody on the roster."""
+    """Show everybody on the roster, and who was invited and has not come in."""
     identity = _identity(args)
     ring = identity.keyring(0)
     rows = [_row(identity, held, ring.revoked.keys()) for held in identity.roster]
+    rows += [_offered(identity, offer) for offer in waiting(identity)]
     heading = {"title": identity.charter.title, "suite": identity.suite.number, "epoch": ring.epoch}
     if args.json:
         print(json.dumps({**heading, "node": identity.node, "nodes": rows}, ensure_ascii=False))
@@ -258,6 +251,12 @@ def _node(args: Namespace, identity: Identity, text: str) -> int:
     return held.index
 
 
+def _offered(identity: Identity, offer: Invite) -> dict[str, Any]:
+    """An invite as a row."""
+    role = offer.role.name.lower()
+    return {"node": offer.index, "name": offer.name, "role": role, "by": identity.node, "until": None, "range": None, "key": "-" * 8, "state": "invited"}  # fmt: skip
+
+
 def _row(identity: Identity, held: Certificate, revoked: Any) -> dict[str, Any]:
     minutes = _minutes()
     state = "valid"
@@ -277,67 +276,6 @@ def _row(identity: Identity, held: Certificate, revoked: Any) -> dict[str, Any]:
         "key": identity.suite.digest(held.public)[:4].hex(),
         "state": state,
     }
-
-
-# messages
-
-
-def _message(args: Namespace, marks: tuple[bytes, ...], wanted: Any = lambda data: True) -> bytes:
-    """One message of these kinds: from a file, from scanned codes, or the only fitting one on a stick."""
-    if args.message == "-":
-        return _checked(args, qr.block_of(line for line in sys.stdin.read().splitlines() if line.strip()), marks)
-    path = Path(args.message)
-    if not path.is_dir():
-        return _checked(args, _read(path), marks)
-    for mark in marks:
-        files = {
-            each: data for each in _on_stick(path, mark) if (data := _read(each)).startswith(mark) and wanted(data)
-        }
-        if len(files) > 1:
-            raise SanduanError(_say(args, "many", path=path, names=", ".join(sorted(each.name for each in files))))
-        for data in files.values():
-            return data
-    raise SanduanError(_say(args, "no message", path=path, kind=_kinds(args, marks)))
-
-
-def _on_stick(folder: Path, mark: bytes) -> Iterator[Path]:
-    for place in (folder, folder / "sanduan"):
-        yield from sorted(place.glob(f"[!.]*{SUFFIXES[mark]}"))
-
-
-def _read(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            return file.read(LARGEST)
-    except OSError as error:
-        raise SanduanError(f"{path}: {error.strerror}") from None
-
-
-def _checked(args: Namespace, data: bytes, marks: tuple[bytes, ...]) -> bytes:
-    if not data.startswith(marks):
-        raise SanduanError(_say(args, "no message", path=args.message, kind=_kinds(args, marks)))
-    return data
-
-
-def _kinds(args: Namespace, marks: tuple[bytes, ...]) -> str:
-    return " / ".join(_say(args, f"kind{SUFFIXES[mark]}") for mark in marks)
-
-
-def _hand_out(args: Namespace, mark: bytes, data: bytes, name: str) -> None:
-    """Show a message as QR codes where a person looks, and write it where asked to."""
-    if args.output:
-        path = Path(args.output)
-        if path.is_dir():
-            path = (path / "sanduan" if (path / "sanduan").is_dir() else path) / (name + SUFFIXES[mark])
-        try:
-            path.write_bytes(data)
-        except OSError as error:
-            raise SanduanError(f"{path}: {error.strerror}") from None
-        print(_say(args, "saved", path=path))
-    if not args.output or sys.stdout.isatty():
-        codes = qr.texts(data)
-        for number, text in enumerate(codes, 1):
-            print(f"{number}/{len(codes)}\n{qr.screen(text)}{text}")
 
 
 # small things

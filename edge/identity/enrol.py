@@ -74,6 +74,12 @@ def invite(identity: Identity, name: str, role: Role, *, index: int = 0, span: i
     return made
 
 
+def waiting(identity: Identity) -> list[Invite]:
+    """Invites of this node that nobody came in by yet."""
+    offers = (_pended(data)[0] for _, data in sorted(identity.secrets.invites.items()))
+    return [offer for offer in offers if offer.index not in identity.roster]
+
+
 def join(path: Path, lock: Lock, invited: Invite) -> tuple[Identity, Request]:
     """A new device answers an invite: a new identity that waits for its grant. SealError when the invite does not hold."""
     roster = invited.roster()

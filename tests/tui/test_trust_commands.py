@@ -115,6 +115,8 @@ def test_a_node_is_let_in_by_codes_on_two_screens(desks: dict[str, Desk]) -> Non
 def test_wrong_digits_let_nobody_in(desks: dict[str, Desk], tmp_path: Path) -> None:
     root, new, usb = desks["ROOT"], desks["V1"], stick(tmp_path)
     root("invite", "V1", "-o", usb)
+    assert [row["state"] for row in json.loads(root("roster", "show", "--json"))["nodes"]] == ["valid", "invited"]
+    assert "invited" in root("roster", "show")
     shown = digits(new("join", usb, "-o", usb))
     before = root.keys.read_bytes()
     assert "digits differ" in root("accept", usb, "--code", shown[:-1] + str((int(shown[-1]) + 1) % 10), status=1)
