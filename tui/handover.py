@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from hardware.errors import SanduanError
+from hardware.errors import DecodeError, SanduanError
 from radios import qr
 from sync.trust.enrolment import GRANT, INVITE, REQUEST
 from tui.words import LANGUAGES, pick
@@ -28,7 +29,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 def message(args: Namespace, marks: tuple[bytes, ...], wanted: Any = lambda data: True) -> bytes:
     """One message of these kinds: from a file, from scanned codes, or the only fitting one on a stick."""
     if args.message == "-":
-        return _checked(args, qr.block_of(line for line in sys.stdin.read().splitlines() if line.strip()), marks)
+        return _checked(args, _scanned(), marks)
     path = Path(args.message)
     if not path.is_dir():
         return _checked(args, _read(path), marks)
@@ -41,6 +42,17 @@ def message(args: Namespace, marks: tuple[bytes, ...], wanted: Any = lambda data
         for data in files.values():
             return data
     raise SanduanError(_say(args, "no message", path=path, kind=_kinds(args, marks)))
+
+
+def _scanned() -> bytes:
+    """Codes from standard input, line by line, until they make a whole message; DecodeError at its end."""
+    lines: list[str] = []
+    for line in iter(sys.stdin.readline, ""):
+        if line.strip():
+            lines.append(line)
+            with suppress(DecodeError):
+                return qr.block_of(lines)
+    return qr.block_of(lines)
 
 
 def _on_stick(folder: Path, mark: bytes) -> Iterator[Path]:

@@ -107,7 +107,7 @@ def test_a_node_is_let_in_by_codes_on_two_screens(desks: dict[str, Desk]) -> Non
     scanned = "\n".join(re.findall(r"SD1\S*:.*", root("invite", "V1")))
     asked = new("join", "-", typed=scanned)
     scanned = "\n".join(re.findall(r"SD1\S*:.*", asked))
-    granted = root("accept", "-", "--code", digits(asked), typed=scanned)
+    granted = root("accept", "-", typed=f"{scanned}\n{digits(asked)}\n")
     new("join", "-", typed="\n".join(re.findall(r"SD1\S*:.*", granted)))
     assert new.identity().enrolled
 
