@@ -6,7 +6,7 @@ The store is read on a thread of its own, so that a slow disk never stops the sc
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, ClassVar, Final, NamedTuple
 
@@ -20,7 +20,7 @@ from textual.widgets import Static
 
 from tui import lines
 from tui.cards import alarm_card, event_card, help_card, person_card
-from tui.scene import AlarmRow, EventRow, Feed, Scene
+from tui.scene import EventRow, Feed, Scene
 from tui.symbols import State
 from tui.symbols import pick as pick_symbols
 from tui.theme import NAMED, THEMES, chosen, head, styles
@@ -241,10 +241,9 @@ class CommandScreen(App[None]):
     def action_view(self, view: str) -> None:
         """One pane large, or all of them."""
         self.view = view
-        panes = self._panes
         for name in VIEWS[1:]:
-            panes.set_class(name == view, name)
-        panes.set_class(self.size.width >= WIDE and view == "overview", "wide")
+            self._panes.set_class(name == view, name)
+        self._panes.set_class(self.size.width >= WIDE and view == "overview", "wide")
         self._tables["people" if view == "overview" else view].focus()
         self.draw(self._scene)
 
@@ -259,9 +258,8 @@ class CommandScreen(App[None]):
 
     def action_leave(self) -> None:
         """Close the line without sending, or go back to the overview."""
-        draft = self._draft
-        if draft.display:
-            draft.close()
+        if self._draft.display:
+            self._draft.close()
             self._tables["people" if self.view == "overview" else self.view].focus()
         elif self.view != "overview":
             self.action_view("overview")
@@ -274,9 +272,7 @@ class CommandScreen(App[None]):
         if event.act == "sos":
             self._act("sos", None, subject=self._scene.station, state=1, **self._place())
         elif event.text:
-            self._act(
-                event.act, text=event.text, to=list(event.to), lost=lambda: self.action_write(event.act, event.text)
-            )
+            self._act(event.act, event.text, text=event.text, to=list(event.to))
 
     def _place(self) -> dict[str, int]:
         """Where this node is, as an event says it (1e-6 degrees); nothing when that is unknown or old."""
@@ -313,14 +309,14 @@ class CommandScreen(App[None]):
         else:
             self._say("not for us")
 
-    def _act(self, act: str, lost: Callable[[], None] | None = None, **fields: Any) -> None:
-        """Ask the agent on another thread, and say what became of it; lost: called when it was not even taken."""
+    def _act(self, act: str, draft: str | None = None, **fields: Any) -> None:
+        """Ask the agent on another thread, and say what became of it; a draft it did not take is opened again."""
 
         async def ask() -> None:
             answer = await asyncio.to_thread(self._feed.act, act, **fields)
             self._say(answer, State.OK if answer == "sent" else State.BAD)
-            if lost is not None and answer not in TAKEN:
-                lost()
+            if draft is not None and answer not in TAKEN:
+                self.action_write(act, draft)
             self.tick()
             self.set_timer(SEEN_S, self.tick)
 
@@ -343,32 +339,34 @@ class CommandScreen(App[None]):
     def _event(self, name: object) -> EventRow | None:
         return next((row for row in self._scene.events if row.id == name), None)
 
-    def _alarm(self, name: object) -> AlarmRow | None:
-        return next((row for row in self._scene.alarms if row.episode == name), None)
-
     def on_live_table_opened(self, event: LiveTable.Opened) -> None:
         """Show everything known of the chosen row."""
-        for card, done in self._cards(event.table.id, event.name):
-            self.push_screen(card, done)
+        shows: dict[str | None, Callable[[object], None]] = {
+            "people": self._show_person,
+            "events": self._show_event,
+            "alarms": self._show_alarm,
+        }
+        if event.table.id in shows:
+            shows[event.table.id](event.name)
 
-    def _cards(self, table: str | None, name: object) -> Iterator[tuple[Card, Callable[[str | None], None]]]:
-        scene, words, symbols = self._scene, self.words, self.symbols
-        person = next((each for each in scene.people if each.subject == name), None)
-        event, alarm = self._event(name), self._alarm(name)
-        if table == "people" and person is not None:
-            if any(kind.startswith("vital.") for kind in person.readings):
+    def _show_person(self, name: object) -> None:
+        person = next((each for each in self._scene.people if each.subject == name), None)
+        if person is not None:
+            if any(kind.startswith("vital.") for kind in person.readings):  # who looks at whom is told as an event
                 self.run_worker(asyncio.to_thread(self._feed.act, "access", subject=person.subject))
-            yield person_card(person, words, symbols), lambda answer: None
-        elif table == "events" and event is not None:
-            yield (
-                event_card(event, words, symbols),
-                lambda answer: self._receipt(event, int(answer)) if answer else None,
-            )
-        elif table == "alarms" and alarm is not None:
-            yield (
-                alarm_card(alarm, words, symbols),
-                lambda answer: self._act("alarm.ack", episode=alarm.episode) if answer else None,
-            )
+            self.push_screen(person_card(person, self.words, self.symbols))
+
+    def _show_event(self, name: object) -> None:
+        row = self._event(name)
+        if row is not None:
+            card = event_card(row, self.words, self.symbols)
+            self.push_screen(card, lambda answer: self._receipt(row, int(answer)) if answer else None)
+
+    def _show_alarm(self, name: object) -> None:
+        row = next((each for each in self._scene.alarms if each.episode == name), None)
+        if row is not None:
+            card = alarm_card(row, self.words, self.symbols)
+            self.push_screen(card, lambda answer: self._act("alarm.ack", episode=row.episode) if answer else None)
 
     def action_help(self) -> None:
         """Every key."""
