@@ -32,7 +32,7 @@ WALK: Final = (
 )  # fmt: skip
 MEANS: Final = (1, 1, 2, 2, 3, 3, 5, 8, 12, 20, 32, 50)
 # Steps of people who did not move (0) or moved by one step (1) before, by the spread of those who did.
-REST: Final = tuple(tuple(mixed(LAPLACE[narrow], wide, share) for wide in WALK) for narrow, share in ((0, 12), (1, 9)))
+REST: Final = tuple(tuple(mixed(LAPLACE[narrow], wide, share) for wide in WALK) for narrow, share in ((0, 13), (1, 12)))
 HR_LAWS: Final = (LAPLACE[1], mixed(LAPLACE[1], LAPLACE[3], 8), mixed(LAPLACE[2], LAPLACE[4], 12), LAPLACE[3])
 # What a picture chooses: places in LEADS, WALK, GRIDS_M, HR_LAWS.
 LEAD: Final = Table.of((2, 2, 4, 8, 4, 3, 2, 2))
@@ -47,8 +47,8 @@ MORE: Final = Table.of((30, 1))  # 1: other places than the base's
 AGE: Final = tuple(
     Table.of(weights)
     for weights in (
-        (240, 6, 3, 2, 2, 1, 1, 1, 1),
-        (40, 40, 24, 10, 6, 2, 1, 1, 1),
+        (600, 14, 5, 3, 3, 2, 1, 1, 1),
+        (100, 40, 20, 8, 5, 2, 1, 1, 1),
         (30, 30, 24, 20, 10, 2, 1, 1, 1),
         (24, 24, 24, 24, 20, 4, 1, 1, 1),
         (20, 20, 20, 20, 30, 16, 1, 1, 1),

@@ -88,11 +88,11 @@ WALK = [
     LAPLACE[2], LAPLACE[3], parts(8, LAPLACE[3], 8, LAPLACE[4]), LAPLACE[4], parts(8, LAPLACE[4], 8, LAPLACE[5]), *LAPLACE[5:12],
 ]  # fmt: skip
 MEANS = (1, 1, 2, 2, 3, 3, 5, 8, 12, 20, 32, 50)
-REST = [[parts(12, LAPLACE[0], 4, wide) for wide in WALK], [parts(9, LAPLACE[1], 7, wide) for wide in WALK]]
+REST = [[parts(13, LAPLACE[0], 3, wide) for wide in WALK], [parts(12, LAPLACE[1], 4, wide) for wide in WALK]]
 PULSES = [LAPLACE[1], parts(8, LAPLACE[1], 8, LAPLACE[3]), parts(12, LAPLACE[2], 4, LAPLACE[4]), LAPLACE[3]]
 NEW_PULSE = table([40, 1, 2, 4, 8, 14, 18, 20, 20, 18, 16, 14, 11, 8, 6, 4, 3, 2])
 AGES = [
-    [240, 6, 3, 2, 2, 1, 1, 1, 1], [40, 40, 24, 10, 6, 2, 1, 1, 1], [30, 30, 24, 20, 10, 2, 1, 1, 1], [24, 24, 24, 24, 20, 4, 1, 1, 1],
+    [600, 14, 5, 3, 3, 2, 1, 1, 1], [100, 40, 20, 8, 5, 2, 1, 1, 1], [30, 30, 24, 20, 10, 2, 1, 1, 1], [24, 24, 24, 24, 20, 4, 1, 1, 1],
     [20, 20, 20, 20, 30, 16, 1, 1, 1], [10, 3, 3, 3, 3, 90, 20, 1, 1], [6, 1, 1, 1, 1, 2, 120, 4, 1], [4, 1, 1, 1, 1, 1, 1, 120, 2],
     [4, 1, 1, 1, 1, 1, 1, 1, 120],
 ]  # fmt: skip
