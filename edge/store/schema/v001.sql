@@ -295,7 +295,8 @@ CREATE VIEW v_latest AS
 SELECT
     l.subject, coalesce(k.name, 'kind ' || l.kind) AS kind, k.zh, k.en,
     round(l.value * x.factor, x.decimals) AS value, k.unit, l.quality,
-    datetime(coalesce(l.wall_ms, l.at_ms + b.offset_ms) / 1000.0, 'unixepoch', 'localtime') AS time, l.source, l.level
+    datetime(coalesce(l.wall_ms, l.at_ms + b.offset_ms) / 1000.0, 'unixepoch', 'localtime') AS time, l.source, l.level,
+    CASE l.truth WHEN 0 THEN 'exact' WHEN 1 THEN 'bounded' ELSE 'live' END AS class, l.bound_m
 FROM latest l
 LEFT JOIN kind k ON k.number = l.kind
 LEFT JOIN v_factor x ON x.exponent = l.exponent
