@@ -73,7 +73,8 @@ def read_track(path: Path, stream: int = 1) -> Batch:
     The recorder's monotonic clock began with the incident: a block's first row carries it and none of its bits are counted.
     """
     with path.open(newline="", encoding="utf-8") as file:
-        header, *lines = csv.reader(file)
+        table = list(csv.reader(file))
+    header, lines = table[0] if table else [], table[1:]
     names = [name for name in header if name != _TIME]
     columns = [_column(place, name) for place, name in enumerate(names)]
     profile = _profile([column for column, _ in columns])

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench import wire
+from bench import bounded, wire
 from bench.tracks import read_track
 from bench.walkers import stations
 from hardware.errors import DecodeError
@@ -208,13 +208,33 @@ def test_the_range_coder_gives_back_what_it_took(items: list[tuple[int, int, int
     assert len(data) <= coder.size()
 
 
-def test_the_headline_can_be_repeated() -> None:
+def test_the_headline_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     """The bench on the repository's own tracks gives the recorded bytes, to the last digit."""
+    monkeypatch.setattr(bounded, "run", lambda tracks: {})
     expected = json.loads((DATA / "tracks/expected.json").read_text())
     found = wire.run(str(DATA / "tracks"))
     figures = {name: {key: each[key] for key in expected["files"][name]} for name, each in found["files"].items()}
     assert figures == expected["files"]
     assert {key: found["medians"][key] for key in expected["medians"]} == expected["medians"]
+
+
+def test_any_directory_of_tracks_is_measured(tmp_path: Path) -> None:
+    """Other columns, gaps, decimals, clocks that stand still or go back, files of nothing."""
+    chance = random.Random(4)
+    lines = ["co_ppm,t_ms,lat_e7,lon_e7,hr,pressure,x1,x2"]
+    for at in range(400):
+        time = 1_700_000_000_000 + at * 1000 - (50_000 if at == 200 else 0)
+        gap = at % 50 > 44
+        where = "," if gap else f"{305_000_000 + at * 90},{-1_799_999_000 - at * 90}"
+        lines.append(f"{at % 7},{time},{where},{'' if at % 9 == 0 else 80 + at % 5},{chance.gauss(900, 3):.1f},{-at},")
+    (tmp_path / "odd.csv").write_text("\n".join([*lines, "", ",,,,,,,"]) + "\n")
+    (tmp_path / "empty.csv").write_text("t_ms,lat_e7\n")
+    (tmp_path / "nothing.csv").write_text("")
+    (tmp_path / "alone.csv").write_text("t_ms,lat_e7,lon_e7\n5,1,2\n")
+    (tmp_path / "notes.txt").write_text("not a track")
+    found = wire.run(str(tmp_path))
+    assert found["ok"] and set(found["files"]) == {"odd"}
+    assert found["files"]["odd"]["columns"] == 7 and 0 < found["files"]["odd"]["bulk"] < 6
 
 
 VECTORS: Final = json.loads((DATA / "codec/rows.json").read_text())
