@@ -65,35 +65,45 @@ class Filter:
         past.pop()
 
 
-class Column:
-    """A series of integers: last value, velocity, and running averages of the error (in sixteenths), fast and slow."""
+class _Series:
+    """What a series remembers of its errors: running averages in sixteenths, fast and slow, and the last one's sign."""
 
-    __slots__ = (
-        "dt",
-        "expect",
-        "fast",
-        "filter",
-        "first",
-        "last",
-        "mode",
-        "paced",
-        "sets",
-        "sign",
-        "slow",
-        "step",
-        "turn",
-        "velocity",
-    )
+    __slots__ = ("fast", "last", "sets", "sign", "slow")
+
+    def __init__(self, sets: Sets, average: int) -> None:
+        self.sets = sets
+        self.last: int | None = None
+        self.fast = self.slow = average
+        self.sign = 0
+
+    def _spread(self, size: int) -> tuple[list[int], int]:
+        """Context set and expected bits of an error of about `size` 64ths."""
+        bits = (size | 2).bit_length()
+        return self.sets.get(bits), bits - FINE if bits > FINE else 0
+
+    def _note(self, error: int, step: int) -> None:
+        """An error, and its size in sixteenths as the averages count it; the first one begins them."""
+        self.sign = 0 if not error else 1 if error > 0 else 2
+        fast = self.fast
+        if fast < 0:
+            self.fast = self.slow = step
+        else:
+            self.fast = fast + ((step - fast) * 3 >> 3)
+            self.slow += (step - self.slow) * 3 >> 5
+
+
+class Column(_Series):
+    """A series of integers; `step`: the magnitude of its last error."""
+
+    __slots__ = ("dt", "expect", "filter", "first", "mode", "paced", "step", "turn", "velocity")
 
     def __init__(self, sets: Sets, mode: int, first: int, turn: int = 0) -> None:
-        self.sets, self.mode, self.first, self.turn = sets, mode, first, turn
+        super().__init__(sets, -1)
+        self.mode, self.first, self.turn = mode, first, turn
         self.filter = Filter() if mode == FILTERED else None
         row = CLASSES[sets.cls]
         self.expect, self.paced = (row.first, row.unknown), row.paced
-        self.last: int | None = None
         self.velocity = self.dt = self.step = 0
-        self.fast = self.slow = -1
-        self.sign = 0
 
     def code(self, coder: Coder, value: int, dt: int, ratio: int = EVEN, hint: int = -1) -> int:
         """The next value, `dt` after the last and `ratio` of the usual; `hint`: the error its partner column just made."""
@@ -106,34 +116,14 @@ class Column:
             guess += self.filter.guess()
         elif self.mode and 0 < dt < _FAR * self.dt:
             guess += (self.velocity * dt * self.mode + 2 * self.dt) // (4 * self.dt)
-        fast = self.fast
-        if fast < 0 and hint < 0:
-            states, expected = self.sets.get(UNKNOWN), self.expect[1]
-        else:
-            size = (hint << FINE) + 1
-            if fast >= 0:
-                size = 3 * fast + self.slow
-                if self.paced:
-                    size = size * ratio >> 4
-                if hint >= 0:
-                    size = (5 * size + 3 * (hint << FINE)) >> 3
-            bits = (size | 2).bit_length()
-            states, expected = self.sets.get(bits), bits - FINE if bits > FINE else 0
-        error = value - guess
-        if self.turn:
-            error = (error + (self.turn >> 1)) % self.turn - (self.turn >> 1)
+        states, expected = self._expected(ratio, hint)
+        error, turn = value - guess, self.turn
+        if turn:
+            error = (error + (turn >> 1)) % turn - (turn >> 1)
         error = coder.number(states, expected, self.sign, error)
-        value = guess + error
-        if self.turn:
-            value %= self.turn
+        value = (guess + error) % turn if turn else guess + error
         step = self.step = abs(error)
-        self.sign = 0 if not error else 1 if error > 0 else 2
-        step = (step << 8) // ratio if self.paced else step << 4
-        if fast < 0:
-            self.fast = self.slow = step
-        else:
-            self.fast = fast + ((step - fast) * 3 >> 3)
-            self.slow += (step - self.slow) * 3 >> 5
+        self._note(error, (step << 8) // ratio if self.paced else step << 4)
         if self.filter:
             self.filter.learn(value - last, error)
         elif self.mode:
@@ -141,35 +131,39 @@ class Column:
         self.last = value
         return value
 
+    def _expected(self, ratio: int, hint: int) -> tuple[list[int], int]:
+        """Context set and expected bits of the next error."""
+        fast = self.fast
+        if fast < 0:
+            return self._spread((hint << FINE) + 1) if hint >= 0 else (self.sets.get(UNKNOWN), self.expect[1])
+        size = 3 * fast + self.slow
+        if self.paced:
+            size = size * ratio >> 4
+        return self._spread((5 * size + 3 * (hint << FINE)) >> 3 if hint >= 0 else size)
 
-class Pace:
+
+class Pace(_Series):
     """A series of instants, each guessed one usual step after the last; the usual step follows slowly and by no leaps."""
 
-    __slots__ = ("fast", "first", "last", "pace", "sets", "sign", "slow")
+    __slots__ = ("pace",)
 
-    def __init__(self, sets: Sets, first: int = 0) -> None:
-        self.sets, self.first = sets, first
-        self.last: int | None = None
+    def __init__(self, sets: Sets) -> None:
+        super().__init__(sets, 0)
         self.pace = -1  # sixteenths of a unit of time
-        self.fast = self.slow = self.sign = 0
 
     def code(self, coder: Coder, value: int) -> int:
         """The next instant."""
         last, row = self.last, CLASSES[self.sets.cls]
         if last is None:
-            self.last = self.first + coder.number(self.sets.get(FIRST), row.first, 0, value - self.first)
+            self.last = coder.number(self.sets.get(FIRST), row.first, 0, value)
             return self.last
         if self.pace < 0:
             self.last = last + coder.number(self.sets.get(UNKNOWN), row.unknown, 0, value - last)
             self.pace = max(self.last - last, 0) << 4
             return self.last
         guess = last + (self.pace + 8 >> 4)
-        bits = (3 * self.fast + self.slow | 2).bit_length()
-        error = coder.number(self.sets.get(bits), bits - FINE if bits > FINE else 0, self.sign, value - guess)
-        self.sign = 0 if not error else 1 if error > 0 else 2
-        step = abs(error) << 4
-        self.fast += (step - self.fast) * 3 >> 3
-        self.slow += (step - self.slow) * 3 >> 5
+        error = coder.number(*self._spread(3 * self.fast + self.slow), self.sign, value - guess)
+        self._note(error, abs(error) << 4)
         reach = self.pace + 16
         self.pace = max(self.pace + (max(-reach, min(reach, error << 4)) >> 3), 0)
         self.last = guess + error
