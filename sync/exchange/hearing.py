@@ -12,7 +12,7 @@ from sync.exchange.core import Core, Neighbour
 from sync.exchange.ends import Ends
 from sync.exchange.frame import PART, Delta, Digest, Got, Listing, Need, Partial, Piece, Symbol, Whole, read_parts
 from sync.exchange.havelist import differing
-from sync.exchange.ledger import Lease, Target
+from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import Asking, Line
 from sync.exchange.mending import lacked, mends, size_on
 from sync.exchange.peers import Heard
@@ -23,8 +23,10 @@ from sync.intake import opened
 from sync.log import Incoming, Verdict
 
 HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
+EAGER: Final = 8  # times that flash is sent again as soon as a list lacks it
 REASONS: Final = 64  # different reasons counted
 ECHOES: Final = 1
+AGAIN_FRAMES: Final = 3.0  # frames' time between two acknowledgements while symbols go on coming
 CONFLICTS: Final = 256
 LISTS: Final = (Digest, Delta, Listing)
 
@@ -88,7 +90,7 @@ class Hearing:
         if held is not None and piece.id.number in held:
             core.assembly.drop(piece.id)
             if isinstance(piece, Symbol):
-                self._owe(line, now + self._politely(line, now), arrival.peer)
+                self._stop(line, arrival)
             else:
                 self._again(line, arrival)
             return None
@@ -101,6 +103,13 @@ class Hearing:
                 debt.echoes = ECHOES
                 self._owe(line, now + self._politely(line, now), arrival.peer)
         return None if done is None else Whole(piece.id, int(done[1]), done[0])
+
+    def _stop(self, line: Line, arrival: Arrival) -> None:
+        """Symbols of a block that is here go on coming: our acknowledgement was lost, and each of them costs as much as it."""
+        debt = line.debt(line.node_at(arrival.peer) or 0)
+        if arrival.at - debt.told_at >= AGAIN_FRAMES * line.frame_s:
+            debt.told_at, debt.told = -NEVER, b""
+        self._owe(line, arrival.at + self._politely(line, arrival.at), arrival.peer)
 
     def _politely(self, line: Line, now: float) -> float:
         """How long an acknowledgement of symbols waits: between two of them the air is free; many would all answer at once."""
@@ -162,7 +171,8 @@ class Hearing:
             target, block_id.source
         ):
             return
-        if line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone:
+        heard = line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone
+        if heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
             self._overheard(target, block_id, line, until, now)
         else:
             target.one_more(block_id)
@@ -263,6 +273,10 @@ class Hearing:
             if sender is not None and lease.size:
                 sender.acked(now - lease.at, lease.size, neighbour.target.tries.get(block_id) == 1)
             neighbour.target.forget(block_id)
+        for block_id, leases in neighbour.target.flash.items():
+            sent, tried = leases.get(line.name), neighbour.target.tries.get(block_id, 0)
+            if sent is not None and sent.size and tried <= EAGER and sent.at + 2 * line.frame_s < now:
+                sent.until = min(sent.until, now)  # its list is younger than our sending, and lacks it
         for block_id in list(neighbour.target.woken()) if neighbour.target.dormant else ():
             neighbour.target.lapse(block_id)
         neighbour.target.dormant = False

@@ -14,7 +14,7 @@ from sync.exchange.policy import Policy
 from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
 
-ACK_S: Final = (0.25, 0.5, 3.0, 12.0, 15.0)  # how long an acknowledgement waits for more, by cost
+ACK_S: Final = (0.25, 0.5, 3.0, 16.0, 20.0)  # how long an acknowledgement waits for more, by cost
 BEACON_S: Final = (20.0, 120.0, 300.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
 SILENT: Final = 2.5  # signs of life that may be missed before a node counts as gone
 SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a flash
@@ -74,6 +74,7 @@ class Debt:
     told: bytes = b""
     told_at: float = -NEVER
     hello: bool = True
+    greeted: int = 0
     mask: int = 0
     asked: dict[bytes, None] = field(default_factory=dict)  # vectors of ours that askers know
     listing: Progress | None = None
@@ -156,7 +157,7 @@ class Line:
 
     def later_s(self, now: float) -> float:
         """How long those wait for our list who did not bring what is new in it."""
-        return self.ack_s(now) * (4 if self.limits.broadcast else 20)
+        return self.ack_s(now) * (4 if self.limits.broadcast else 60)
 
     def node_at(self, address: str) -> int | None:
         """The node last heard at an address of the bearer."""

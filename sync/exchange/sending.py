@@ -347,13 +347,14 @@ class Sender:
         """How long a block that was sent is waited for."""
         tries = target.tries.get(block_id, 1)
         air = size / line.limits.rate
+        patience = max(tries - (QUICK if self._quick(line, block_id, 1) else 1), 0)
         if self._quick(line, block_id, tries):
             lease.until = now + air + QUICK_S
             line.hush_until = lease.until
         elif not target.node:
-            lease.until = now + min(REPEAT_S * 2.0 ** min(tries - 1, 10), MOST_REPEAT_S)
+            lease.until = now + min(REPEAT_S * 2.0 ** min(patience, 10), MOST_REPEAT_S)
         else:
-            lease.until = now + air + line.rto(now, tries - 1) * self.core.chance.uniform(1.0, 1.3)
+            lease.until = now + air + line.rto(now, patience) * self.core.chance.uniform(1.0, 1.3)
         lease.at = now
         self.core.expiries.add(target, block_id, lease)
 
@@ -430,12 +431,18 @@ class Sender:
         if told:
             debt.told_at = now
         if told and debt.listing is None:
-            debt.due = (
-                now + line.beacon_s * core.chance.uniform(0.8, 1.2) if nodes or debt.hello or not line.heard else NEVER
-            )
-            if debt.echoes:
-                debt.echoes, debt.told = debt.echoes - 1, b""
-                debt.due = min(debt.due, now + line.rto(now, 0) * core.chance.uniform(0.7, 1.0))
+            debt.due = now + self._pause(line, debt, nodes, now)
+
+    def _pause(self, line: Line, debt: Debt, nodes: Sequence[int], now: float) -> float:
+        """Seconds until the next sign of life; who hears nobody greets again, at first soon."""
+        if nodes:
+            debt.greeted = 0
+            return line.beacon_s * self.core.chance.uniform(0.8, 1.2)
+        if line.live(now):
+            return NEVER
+        debt.hello, debt.greeted = True, debt.greeted + 1
+        again = min(line.beacon_s, 2 * line.ack_s(now) * 2.0 ** min(debt.greeted, 10))
+        return again * self.core.chance.uniform(0.8, 1.2)
 
     def _gots(self, packing: Packing, debt: Debt) -> None:
         while debt.gots and packing.left >= 8:
