@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
 from hardware.kinds import BY_NAME, Quality
 from sync.ids import Level
+from sync.records import Truth
 from tui import lines
 from tui.scene import AlarmRow, EventRow, PersonRow, Reading
 from tui.symbols import State
@@ -13,6 +15,7 @@ from tui.widgets.card import Card
 from tui.words import HELP, Words
 
 Symbols = dict[State, str]
+CLASSES: Final = {Truth.EXACT: "exact", Truth.BOUNDED: "bounded", Truth.LIVE: "live"}
 
 
 def person_card(person: PersonRow, words: Words, symbols: Symbols) -> Card:
@@ -21,7 +24,8 @@ def person_card(person: PersonRow, words: Words, symbols: Symbols) -> Card:
     title = f"{symbols[state]}{words(word)} {person.subject} {person.name} {person.unit}  {words.of(person.alarm)}"
     rows = [(words("age"), words.age(person.age_s))]
     if person.place is not None:
-        rows.append((words("place"), f"{person.place[0]:.5f} {person.place[1]:.5f}"))
+        within = "" if person.truth is Truth.EXACT else f"  {words(CLASSES[person.truth])} ≤{person.within_m} m"
+        rows.append((words("place"), f"{person.place[0]:.5f} {person.place[1]:.5f}{within}"))
     if person.metres is not None and person.bearing is not None:
         rows.append((words("from here"), f"{lines.length(person.metres)} {words.bearing(person.bearing)}"))
     readings = sorted(person.readings.items(), key=lambda item: BY_NAME[item[0]].number if item[0] in BY_NAME else 9999)

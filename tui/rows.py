@@ -11,7 +11,7 @@ from edge.store.reader import EventLine, Latest, Snapshot
 from hardware.kinds import BY_NAME, KINDS, Kind, unknown
 from sync.events import KINDS as EVENTS
 from sync.ids import Lane, Level
-from sync.records import Event, EventId
+from sync.records import Event, EventId, Truth
 from sync.trust.standing import GUEST_ACTOR, Standing, standing
 from tui.scene import AlarmRow, EventRow, LaneRow, PersonRow, Reach, Reading, Where
 from tui.telling import tell
@@ -119,7 +119,9 @@ def _person(
     newest = min(latest.values(), key=lambda value: math.inf if value.age_s is None else value.age_s, default=None)
     level = Level.ORIGIN if newest is None else newest.level
     alarm = trouble or ((BY_NAME[bits[0]].zh, BY_NAME[bits[0]].en) if bits else NOTHING)
-    return PersonRow(subject, name, readings, min(ages, default=None), unit, place, metres, bearing, alarm, level)
+    truth, within_m = (latest[LAT].truth, latest[LAT].bound_m) if place else (Truth.EXACT, 0)
+    age = min(ages, default=None)
+    return PersonRow(subject, name, readings, age, unit, place, metres, bearing, alarm, level, truth, within_m)
 
 
 def _recent(spot: Where) -> bool:

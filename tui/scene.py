@@ -13,6 +13,7 @@ from hardware.clock import ClockQuality
 from hardware.driver import Health
 from hardware.kinds import Quality
 from sync.ids import Level
+from sync.records import Truth
 from sync.trust.standing import Standing
 from tui.words import Said
 
@@ -88,6 +89,7 @@ class PersonRow:
     """A person or unit: readings by kind name, age of the newest one, place (degrees), level of whoever reported last.
 
     metres, bearing: from this node's own place, None while either is unknown or old; alarm: what is wrong, empty for nothing.
+    truth, within_m: the place's class and the metres within which it is true, 0 when exact.
     """
 
     subject: str
@@ -100,6 +102,8 @@ class PersonRow:
     bearing: float | None = None
     alarm: Said = ("", "")
     level: Level = Level.ORIGIN
+    truth: Truth = Truth.EXACT
+    within_m: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,13 +98,20 @@ def encode_force(
         raise ValueError("not a base for this picture")
     if first + len(people) > MAX_PEOPLE:
         raise ValueError(f"more than {MAX_PEOPLE} people")
-    at, count = 0, len(people)
-    while at < len(GRIDS_M):
-        made = _encode(block, people, base, anchor, at, first, vitals)
-        over = 8 * (len(made[0]) - budget)
-        if over <= 0:
-            return made
-        at += max(1, over // max(count, 1) - 1)  # a step coarser saves a bit of each person at most
+    made = _encode(block, people, base, anchor, 0, first, vitals)
+    if len(made[0]) <= budget:
+        return made
+    best, low, high = None, 1, len(GRIDS_M)
+    while low < high:
+        middle = (low + high) // 2
+        made = _encode(block, people, base, anchor, middle, first, vitals)
+        if len(made[0]) <= budget:
+            best, high = made, middle
+        else:
+            low = middle + 1
+    if best is not None:
+        return best
+    count = len(people)
     while count > 1:
         count = min(count - 1, count * budget // len(made[0]) + 1)
         made = _encode(block, people[:count], base, anchor, SPLIT, first, vitals)
