@@ -68,12 +68,13 @@ def _hash(source: Source, ranges: tuple[tuple[int, int], ...]) -> int:
 class Vector:
     """Sets of numbers by source, whose digest follows each change. The sets are replaced, never changed in place."""
 
-    __slots__ = ("_digests", "_orders", "_sums", "sets")
+    __slots__ = ("_digests", "_orders", "_places", "_sums", "sets")
 
     def __init__(self) -> None:
         self.sets: dict[Source, Ranges] = {}
         self._digests: dict[int, bytes] = {}
         self._orders: dict[int, list[Source]] = {}
+        self._places: dict[int, dict[Source, int]] = {}
         self._sums = [[0] * BUCKETS for _ in Scope]
 
     def put(self, source: Source, numbers: Ranges | None) -> bool:
@@ -83,7 +84,7 @@ class Vector:
             return False
         sums, at = self._sums[GROUP[source.lane]], bucket_of(source)
         if old is None or not numbers:
-            self._orders = {}
+            self._orders, self._places = {}, {}
         self._digests = {}
         if old is not None:
             sums[at] -= _hash(source, old.pairs)
@@ -99,7 +100,7 @@ class Vector:
         """Another vector with the same sets."""
         other = Vector()
         other.sets, other._sums = dict(self.sets), [list(sums) for sums in self._sums]
-        other._digests, other._orders = self._digests, self._orders
+        other._digests, other._orders, other._places = self._digests, self._orders, self._places
         return other
 
     def digest(self, scope: int) -> bytes:
@@ -116,6 +117,14 @@ class Vector:
         if found is None:
             found = in_scope(self.sets, scope)
             self._orders = {**self._orders, scope: found}
+        return found
+
+    def places(self, scope: int) -> dict[Source, int]:
+        """Where each source of a scope stands in roster order."""
+        found = self._places.get(scope)
+        if found is None:
+            found = {source: index for index, source in enumerate(self.order(scope))}
+            self._places = {**self._places, scope: found}
         return found
 
     def buckets(self, scope: int) -> bytes:
@@ -145,19 +154,20 @@ def in_scope(sets: Sets, scope: int, mask: int = 255) -> list[Source]:
 
 def encode_delta(old_vector: Vector, new_vector: Vector, scope: int) -> bytes:
     """What changed: sources whose newest range grew, as Rice codes; all other changes written out."""
-    base, now, order = old_vector.sets, new_vector.sets, old_vector.order(scope)
+    base, now, places = old_vector.sets, new_vector.sets, old_vector.places(scope)
+    changed = [source for source, numbers in now.items() if base.get(source) is not numbers]
+    changed += base.keys() - now.keys()
+    known = sorted((places[source], source) for source in changed if source in places)
     gaps, grown, other, after = [], [], [], 0
-    for index, source in enumerate(order):
+    for index, source in known:
         old, new = base[source], now.get(source)
-        if new is None or new is old or new == old:
-            other += [source] if new is None else []
-        elif (more := _grown(old, new)) > 0:
+        if new is not None and (more := _grown(old, new)) > 0:
             gaps.append(index - after)
             grown.append(more - 1)
             after = index + 1
-        else:
+        elif new != old:
             other.append(source)
-    other += [source for source in new_vector.order(scope) if source not in base]
+    other += sorted(source for source in changed if source not in base and GROUP[source.lane] <= scope)
     out = bits.Writer()
     k_gap, k_grown = bits.best_k(gaps), bits.best_k(grown)
     out.fixed(k_gap << 4 | k_grown, 8)
@@ -165,7 +175,7 @@ def encode_delta(old_vector: Vector, new_vector: Vector, scope: int) -> bytes:
     for gap, more in zip(gaps, grown):
         out.rice(gap, k_gap)
         out.rice(more, k_grown)
-    _encode_other(out, order, other, now)
+    _encode_other(out, places, other, now)
     return out.done()
 
 
@@ -178,8 +188,7 @@ def _grown(old: Ranges, new: Ranges) -> int:
     return end - last if before == since and first == begin else 0
 
 
-def _encode_other(out: bits.Writer, order: list[Source], other: list[Source], now: Sets) -> None:
-    places = {source: index for index, source in enumerate(order)} if other else {}
+def _encode_other(out: bits.Writer, places: Mapping[Source, int], other: list[Source], now: Sets) -> None:
     out.gamma(len(other))
     for source in other:
         known = places.get(source)
