@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from edge.store.writer import Tx
 from sync.ids import BlockId, Level
@@ -45,33 +45,63 @@ def insert(
     return row
 
 
-def set_aside(tx: Tx, came: Incoming, mark: bytes, known: tuple[int, bytes, str] | None, wall_ms: int | None) -> bool:
-    """Quarantine what came and what was `known` (row id, hash, state) under its id; its rows are no longer facts.
+class Judged(NamedTuple):
+    """Of two blocks with one id. taken: the new one is to be stored; both: neither is believed; fresh: news to people."""
 
-    An own block stays in use. False when this was set aside before.
+    taken: bool
+    both: bool
+    fresh: bool
+
+
+def judge(
+    tx: Tx, came: Incoming, mark: bytes, known: tuple[int, bytes, str, int] | None, wall_ms: int | None
+) -> Judged:
+    """Set aside whichever of what came and what was `known` (row id, hash, state, level) its origin did not sign, or both.
+
+    An own block stays in use, whatever comes under its id.
     """
+    proven = came.level >= Level.ORIGIN
+    if known is not None and proven and known[2] not in ("own", "conflict") and known[3] < Level.ORIGIN:
+        _supersede(tx, known[0], came.id, wall_ms)
+        return Judged(taken=True, both=False, fresh=True)
     why = "same id, other bytes" if known else "a number of this store that it never gave out"
     fresh = tx.conn.execute(
         f"{_SET_ASIDE} SELECT ?, ?, ?, ?, ?, ?, ?, ?, ? WHERE (SELECT count(*) FROM quarantine) < ? ON CONFLICT DO NOTHING",
         (*came.id, mark, why, came.via, came.block, wall_ms, QUARANTINE_MAX),
     ).rowcount
-    if known is not None and known[2] not in ("own", "conflict"):
+    both = proven or (known is not None and known[2] != "own" and known[3] < Level.ORIGIN)
+    if known is not None and both and known[2] not in ("own", "conflict"):
         _retire(tx, known[0], came.id, why, wall_ms)
-    return fresh > 0
+    return Judged(taken=False, both=both, fresh=fresh > 0)
 
 
-def _retire(tx: Tx, row: int, block_id: BlockId, why: str, wall_ms: int | None) -> None:
+def _keep_aside(tx: Tx, row: int, why: str, wall_ms: int | None) -> None:
     tx.conn.execute(
         f"{_SET_ASIDE} SELECT b.origin, b.incarnation, b.lane, b.number, b.hash, ?, b.via, p.bytes, ? FROM block b "
         "JOIN payload p ON p.block = b.id WHERE b.id = ? ON CONFLICT DO NOTHING",
         (why, wall_ms, row),
     )
     tx.conn.execute("DELETE FROM unpacking WHERE block = ?", (row,))
+
+
+def _retire(tx: Tx, row: int, block_id: BlockId, why: str, wall_ms: int | None) -> None:
+    _keep_aside(tx, row, why, wall_ms)
     drop_bytes(tx, block_id)
     found = tx.conn.execute(
         "UPDATE block SET state = 'conflict', level = 0 WHERE id = ? RETURNING id, first_row, last_row", (row,)
     ).fetchone()
     _disown(tx, found)
+
+
+def _supersede(tx: Tx, row: int, block_id: BlockId, wall_ms: int | None) -> None:
+    """Make way for the block that its origin signed; what the other one brought belongs to no block from now on."""
+    _keep_aside(tx, row, "its origin signed for other bytes", wall_ms)
+    found = tx.conn.execute("SELECT id, first_row, last_row FROM block WHERE id = ?", (row,)).fetchone()
+    _disown(tx, found)
+    tx.conn.execute("UPDATE event SET block = ? WHERE block = ?", (-row, row))
+    tx.conn.execute("UPDATE observation SET block = ? WHERE id BETWEEN ? AND ? AND block = ?", (-row, *found[1:], row))
+    tx.conn.execute("DELETE FROM payload WHERE block = ?", (row,))
+    tx.conn.execute("DELETE FROM block WHERE id = ?", (row,))
 
 
 def distrust(tx: Tx, row: int) -> None:
@@ -106,7 +136,8 @@ def prove(tx: Tx, block_id: BlockId, level: Level) -> None:
 def _relevel(tx: Tx, block: tuple[int, int | None, int | None], level: Level) -> None:
     """What a block brought stands at its level."""
     row, first, last = block
-    tx.conn.execute("UPDATE event SET level = ? WHERE block = ?", (int(level), row))
+    for table in ("event", "span"):
+        tx.conn.execute(f"UPDATE {table} SET level = ? WHERE block = ?", (int(level), row))
     tx.conn.execute(
         "UPDATE observation SET level = ? WHERE id BETWEEN ? AND ? AND block = ?", (int(level), first, last, row)
     )

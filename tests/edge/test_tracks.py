@@ -18,7 +18,7 @@ from hardware.kinds import BY_NAME as KIND
 from hardware.observation import PROFILE_NAMED, Observation
 from sync.codec.simplify import Fix
 from sync.codec.track import TrackSpan
-from sync.ids import BlockId, Lane
+from sync.ids import BlockId, Lane, Level
 from sync.records import Anchor, Truth
 from tests.edge.store_nodes import CENTRAL, VEHICLE, Node, cut_all
 
@@ -107,6 +107,16 @@ def test_the_next_track_goes_on_where_the_last_one_ended(nodes: dict[int, Node],
     one, two = way(central, "P01")
     assert one.points[-1].ms == two.points[0].ms
     assert [stretch.truth for stretch in way(central, "P02")] == [Truth.BOUNDED]
+
+
+def test_a_span_stands_at_its_block_s_level(nodes: dict[int, Node], tracker: Tracker) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    wander(vehicle, "P01", 40)
+    ids = tracker.trace()
+    carry(ids, vehicle, central)
+    assert central.rows("SELECT DISTINCT level FROM span") == [(int(Level.MEMBER),)]
+    central.log.prove(ids, Level.ORIGIN)
+    assert central.rows("SELECT DISTINCT level FROM span") == [(int(Level.ORIGIN),)]
 
 
 def test_exact_fixes_cut_pieces_out_of_a_span() -> None:
