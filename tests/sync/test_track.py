@@ -75,7 +75,7 @@ def test_every_fix_stays_within_the_bound(bound_m: int, budget: int) -> None:
 
 
 def test_a_person_hour_costs_less_than_the_bar() -> None:
-    fixes = walk(3, 60, 3000)
+    fixes = walk(3, 60, 5000)
     for bound_m, bar in ((10, 130), (25, 70)):
         assert sum(map(len, frames(fixes, bound_m, 200))) <= bar
 
