@@ -13,7 +13,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("central", "中心:接收、确认;未配置链路时内置 MQTT 代理",
             "central: receives and acknowledges; embeds an MQTT broker when no link is configured",
             "tui.field:role", (CONFIG,)),
-    Command("keys", "生成一个事件的密钥:每个节点一个文件", "make an incident's keys, a file for each node", "tui.field:keys", (
+    Command("keys", "演练用:一次生成全部节点的身份", "for exercises: the identities of all nodes at once", "tui.field:keys", (
         arg("folder", zh="放在哪个文件夹", en="folder for the files", metavar="DIR"),
         arg("nodes", zh="名册编号=角色(member、relay、medic、command)", en="roster index = role (member, relay, medic, command)",
             nargs="+", metavar="NODE=ROLE"),

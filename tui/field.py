@@ -42,7 +42,7 @@ def check_config(args: Namespace) -> int:
 
 
 def keys(args: Namespace) -> int:
-    """Make a new incident's key files, one for each node."""
+    """Make a new incident with the identities of all its nodes."""
     from edge.keys import create
 
     for path in create(Path(args.folder), dict(map(_node, args.nodes))):
