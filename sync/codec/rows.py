@@ -20,7 +20,7 @@ VERSION: Final = 0x90
 MAX_PLAIN: Final = 1 << 23
 LARGE: Final = 512  # budgets from which the methods for large blocks are tried too
 MIN_OFFER: Final = 16
-MIN_PART: Final = 256  # fewer rows show nothing
+MIN_PART: Final = 128  # fewer rows show nothing
 HOPE: Final = 1.35  # the methods of zstd gain by length alone, but hardly more
 _PLAIN, _ZSTD, _PLANES = range(3)
 
