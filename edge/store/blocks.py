@@ -45,6 +45,13 @@ def insert(
     return row
 
 
+def bytes_of(tx: Tx, block_id: BlockId) -> bytes | None:
+    """A block's bytes, None when they are not here."""
+    found = tx.conn.execute(f"SELECT bytes FROM payload WHERE block = (SELECT id FROM block WHERE {ID})", block_id)
+    row = found.fetchone()
+    return None if row is None else row[0]
+
+
 class Judged(NamedTuple):
     """Of two blocks with one id. taken: the new one is to be stored; both: neither is believed; fresh: news to people."""
 

@@ -18,6 +18,8 @@ _ISLANDS: Final = (
     "number - row_number() OVER (PARTITION BY origin, incarnation, lane ORDER BY number) AS island FROM block {}) "
     "GROUP BY origin, incarnation, lane, island"
 )
+# A flash or command block that nobody signed for may be anybody's: until it is proven its number is not had.
+_HAD: Final = "WHERE lane != 2 AND state != 'foreign' AND NOT (lane < 2 AND level = 2 AND state IN ('unpacked', 'kept', 'unreadable'))"
 Sets = dict[Source, Ranges]
 
 
@@ -30,7 +32,7 @@ class Index:
 
     def __init__(self, db: Database, path: Path) -> None:
         """What is committed now. Raises StoreError."""
-        self.have = _sets(fetch(db, path, _ISLANDS.format("WHERE lane != 2 AND state != 'foreign'")))
+        self.have = _sets(fetch(db, path, _ISLANDS.format(_HAD)))
         self.held = _sets(fetch(db, path, _ISLANDS.format("WHERE held")))
         self.ends: dict[int, Sets] = {}
         for node, origin, incarnation, lane, spans in fetch(db, path, "SELECT * FROM end_list"):
@@ -44,6 +46,10 @@ class Index:
         self.have = _union(
             self.have, {source: each for source, each in came.items() if source.lane is not Lane.PICTURE}
         )
+
+    def hold(self, ids: Iterable[BlockId]) -> None:
+        """Blocks are here whose numbers do not count as had yet."""
+        self.held = _union(self.held, _sets((*block_id.source, block_id.number, block_id.number) for block_id in ids))
 
     def fill(self, holes: Iterable[tuple[int, int, int, int, int]]) -> None:
         """Numbers that will never come count as had."""

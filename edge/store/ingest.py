@@ -155,7 +155,7 @@ class Ingest:
         """Store an event; False when it is here already."""
         lane = KINDS[event.kind].lane if event.kind in KINDS else Lane.COMMAND
         row = (*event_row(event), int(lane), block, int(level), *at, received_ms)
-        if tx.conn.execute(_EVENT, row).rowcount == 0:
+        if tx.conn.execute(_EVENT, row).rowcount == 0 and not self._better(tx, event, level, row):
             return False
         tx.conn.execute("UPDATE meta SET value = max(value, ?) WHERE name = 'lamport'", (event.lamport,))
         time = event.time
@@ -163,6 +163,17 @@ class Ingest:
             tx, Place(event.id.origin, event.id.incarnation), time.boot, time.mono_ms, time.wall_ms, int(time.quality)
         )
         return True
+
+    def _better(self, tx: Tx, event: Event, level: Level, row: tuple[Any, ...]) -> bool:
+        """Another event has this id: one that is proven takes the place of one that is not; whether it is other than that one."""
+        where = "WHERE origin = ? AND incarnation = ? AND number = ? AND block IS NOT NULL AND level < ?"
+        values = (*event.id, int(level if level >= Level.ORIGIN else Level.QUARANTINE))
+        found = tx.conn.execute(f"SELECT {EVENT_COLUMNS} FROM event {where}", values).fetchone()
+        if found is None:
+            return False
+        tx.conn.execute(f"DELETE FROM event {where}", values)
+        tx.conn.execute(_EVENT, row)
+        return tuple(found) != event_row(event)
 
     def profile(self, tx: Tx, profile: Profile) -> int:
         """The profile's row id."""

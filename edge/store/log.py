@@ -19,15 +19,16 @@ from edge.store.rows import spans_text
 from edge.store.store import Fresh, Store
 from edge.store.unpacking import Outcome, Parcel, Record, apply, decode
 from edge.store.writer import Tx
-from hardware.errors import DecodeError
+from hardware.errors import DecodeError, SealError
 from sync.codec.picture_chain import Album
 from sync.events import BY_NAME, key
 from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
 from sync.log import Incoming, Pending, Verdict
 from sync.ranges import Ranges
 from sync.records import Anchor, Value
+from sync.seal.contract import Opened
 from sync.seal.keyring import SIGNED_LANES, Keyring
-from sync.trust.proofs import signature_body
+from sync.trust.proofs import read_signature, signature_body, signed_id
 
 log = logging.getLogger(__name__)
 
@@ -343,15 +344,19 @@ class StoreLog:
     def _commit(self, tx: Tx, item: _Opened, outcomes: list[Outcome]) -> Verdict:
         block = item.block
         now = self._store.clock.stamp()
-        known = tx.conn.execute(f"SELECT id, hash, state FROM block WHERE {ID}", block.id).fetchone()
+        known = tx.conn.execute(f"SELECT id, hash, state, level FROM block WHERE {ID}", block.id).fetchone()
         if known is not None and known[1] == item.hash:
             return Verdict.DUPLICATE
         if known is not None or (block.id.origin, block.id.incarnation) == self._store.place:
-            if blocks.set_aside(tx, block, item.hash, known, now.wall_ms):
+            found = blocks.judge(tx, block, item.hash, known, now.wall_ms)
+            if found.fresh:
                 tx.after(lambda: log.warning("block %s came with other bytes by %s: set aside", block.id, block.via))
-            return Verdict.CONFLICT
+            if not found.taken:
+                return Verdict.CONFLICT if found.both else Verdict.REFUSED
         if block.id.lane is Lane.PICTURE and not blocks.make_room(tx, block.id):
             return Verdict.DUPLICATE
+        if block.id.lane in AT_ONCE and block.level is Level.QUARANTINE and self._sealer.trusted(block.id):
+            return Verdict.REFUSED  # unsigned, by keys that a revoked node holds: it must not take a number
         age_ms = int(block.age_s * 1000)
         row = blocks.insert(
             tx, block.id, block.block, item.state, item.content, block.level, (now.boot, now.mono_ms), via=block.via, age_ms=age_ms
@@ -361,10 +366,37 @@ class StoreLog:
         elif item.at_once:
             parcel = Parcel(block.id, row, block.level, item.records, (now.boot, now.mono_ms - age_ms), now)
             outcomes.append(self._apply(tx, parcel))
+            self._prove(tx, block)
         return _VERDICTS.get(item.state, Verdict.NEW)
 
+    def _prove(self, tx: Tx, block: Incoming) -> None:
+        """A block that could not carry its signature, and the one behind it that does: whichever came last proves both."""
+        try:
+            proof = self._proof(tx, block)
+            target = signed_id(proof) if proof is not None else None
+            sealed = blocks.bytes_of(tx, target) if target is not None else None
+            if proof is None or target is None or sealed is None:
+                return
+            level = read_signature(proof, self._sealer, sealed)
+        except (SealError, DecodeError) as error:
+            log.info("block %s: %s", block.id, error)
+            return
+        for proven in (target, proof.id):
+            blocks.prove(tx, proven, level)
+        tx.after(lambda: self._index.add([target, proof.id]))
+
+    def _proof(self, tx: Tx, block: Incoming) -> Opened | None:
+        """The signature block that came, or that lies behind an unsigned one."""
+        if block.body and block.body[0] == Content.SIGNATURE:
+            return Opened(block.id, block.body, block.level)
+        if block.level is not Level.MEMBER or (behind := blocks.bytes_of(tx, block.id.next)) is None:
+            return None
+        return self._sealer.open(behind, block.id.incarnation)
+
     def _note(self, came: Sequence[Incoming], verdicts: Sequence[Verdict]) -> None:
-        self._index.add(block.id for block, verdict in zip(came, verdicts) if verdict in HAD)
+        had = [block for block, verdict in zip(came, verdicts) if verdict in HAD]
+        self._index.add(block.id for block in had if not _unproven(block))
+        self._index.hold(block.id for block in had if _unproven(block))
         self._index.forget(block.id for block, verdict in zip(came, verdicts) if verdict is Verdict.CONFLICT)
 
     def _apply(self, tx: Tx, parcel: Parcel) -> Outcome:
@@ -411,6 +443,11 @@ class StoreLog:
                 tx.conn.execute("INSERT OR REPLACE INTO meta VALUES ('declared', ?)", (now.incarnation,)).rowcount
             )
         ).result()
+
+
+def _unproven(block: Incoming) -> bool:
+    """Whether any member could have made it, in a lane where everything is signed."""
+    return block.id.lane in AT_ONCE and block.level is Level.MEMBER and block.body is not None
 
 
 _VERDICTS: Final = {"sealed": Verdict.SEALED, "unreadable": Verdict.UNREADABLE}

@@ -90,6 +90,7 @@ class Review:
         def run(tx: Tx) -> None:
             for block_id in todo:
                 blocks.prove(tx, block_id, level)
+            tx.after(lambda: self._store.index.add(todo))
 
         self._write(run)
 

@@ -143,6 +143,8 @@ def _same(row: Row) -> tuple[Any, ...]:
 
 
 def _event(tx: Tx, ingest: Ingest, parcel: Parcel, event: Event, out: Outcome) -> None:
+    if event.id.origin != parcel.id.origin:
+        return  # nobody writes in another's name, nor takes the numbers of its events
     time = event.time
     row = Row(time.mono_ms, time.wall_ms, int(time.quality), (), ())
     at = _measured(parcel, row, time.mono_ms)

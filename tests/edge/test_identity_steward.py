@@ -21,11 +21,13 @@ from hardware.clock import ManualClock
 from hardware.driver import Health
 from hardware.errors import DecodeError, SealError
 from hardware.observation import PROFILE_NAMED, Observation
+from sync.codec import encode_events
 from sync.events import BY_NAME
-from sync.ids import BlockId, Content, KeyClass, Lane, Level
+from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
 from sync.intake import opened
-from sync.records import Anchor
+from sync.records import Anchor, Event, EventId
 from sync.seal.contract import Role
+from sync.seal.keyring import Keyring
 from sync.trust.proofs import DUE_S
 
 ANCHOR = Anchor(300_000_000, 1_040_000_000, 1_789_000_000_000)
@@ -242,15 +244,50 @@ def test_a_block_other_than_its_origin_signed_for_is_set_aside(posts: dict[str, 
 def test_an_order_in_two_rdss_messages_becomes_actionable(posts: dict[str, Post]) -> None:
     root, walker = posts["ROOT"], posts["W"]
     settle(posts)
-    root.order("撤")
-    order, proof = root.log.cut(Lane.COMMAND, 78)
-    assert proof == order.next
-    for block_id, level in ((order, Level.MEMBER), (proof, Level.COMMAND)):
-        block = root.log.read(block_id)
-        assert block is not None and len(block) <= 78
-        walker.log.commit([opened(walker.ring, block, None, "rdss")])
-        walker.steward.step()
-        assert walker.levels(1) == [level]
+    for turn in (1, -1):  # whichever comes first
+        before = walker.levels(1)
+        root.order("撤")
+        order, proof = root.log.cut(Lane.COMMAND, 78)
+        assert proof == order.next
+        for count, block_id in enumerate((order, proof)[::turn]):
+            block = root.log.read(block_id)
+            assert block is not None and len(block) <= 78
+            walker.log.commit([opened(walker.ring, block, None, "rdss")])
+            had = walker.log.have().get(order.source)
+            assert (had is not None and block_id.number in had) is (count == 1)
+        assert walker.levels(1) == [*before, Level.COMMAND] and order.number in walker.log.have()[order.source]
+
+
+def test_a_captured_member_silences_nobody_by_taking_its_numbers(posts: dict[str, Post]) -> None:
+    root, captured, walker = posts["ROOT"], posts["X"], posts["W"]
+    settle(posts)
+    root.order("true")
+    (true,) = root.log.cut(Lane.COMMAND, 400)
+    event = root.rows("SELECT number FROM event")[0][0]
+    false = Event(
+        EventId(1, root.ring.incarnation, int(str(event))), ORDER, "", 1, root.clock.stamp(), {0: "false"}, valid_s=600
+    )
+    body = bytes((Content.EVENTS,)) + encode_events([false], ANCHOR, source=true.source)
+    mask = Keyring(
+        root.ring.incident, 1, true.incarnation, {}, device=captured.ring.device, directory=captured.ring.directory
+    )
+    for epoch, held in captured.identity.epochs().items():
+        mask.add_epoch(epoch, held[0])
+    source = Source(captured.identity.node, captured.ring.incarnation, Lane.COMMAND)
+    own = captured.log.put(Lane.COMMAND, Content.EVENTS, encode_events([false], ANCHOR, source=source))
+    signed = captured.log.read(own)
+    assert signed is not None
+    forged = [(true, mask.seal(true, KeyClass.FIELD, body, signed=False)), (own, signed)]
+    far = true._replace(number=1 << 20)
+    forged.append((far, mask.seal(far, KeyClass.FIELD, body, signed=False)))
+    for post in (walker, root):
+        post.log.commit([opened(post.ring, block, block_id, "air") for block_id, block in forged])
+        post.steward.step()
+    assert walker.levels(1) == [Level.MEMBER] and not root.log.alarm
+    root.give(walker)
+    shown = walker.rows(f"SELECT level, body FROM event WHERE origin = 1 AND kind = {ORDER}")
+    assert [(level, "true" in str(text)) for level, text in shown] == [(Level.COMMAND, True)]
+    assert root.rows(f"SELECT body FROM event WHERE kind = {ORDER}") == [(shown[0][1],)]
 
 
 def test_a_revoked_node_is_marked_everywhere_without_a_server(posts: dict[str, Post]) -> None:

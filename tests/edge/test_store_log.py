@@ -120,10 +120,13 @@ def test_same_id_with_other_bytes_sets_both_aside(nodes: dict[int, Node], tmp_pa
     good = vehicle.incoming(block_id, central)
     forged = vehicle.ring.seal(block_id, KeyClass.FIELD, b"\x02other")
     central.log.commit([good])
-    conflict = Incoming(block_id, forged, b"\x02other", Level.MEMBER, 0, "radio")
+    unsigned = Incoming(block_id, forged[:-1] + b"x", b"\x02other", Level.MEMBER, 0, "radio")
+    assert list(central.log.commit([unsigned])) == [Verdict.REFUSED]
+    assert central.log.read(block_id) is not None
+    conflict = Incoming(block_id, forged, b"\x02other", Level.ORIGIN, 0, "radio")
     assert list(central.log.commit([conflict])) == [Verdict.CONFLICT]
     assert list(central.log.commit([conflict])) == [Verdict.CONFLICT]
-    assert central.rows("SELECT count(*) FROM quarantine") == [(2,)]
+    assert central.rows("SELECT count(*) FROM quarantine") == [(3,)]
     assert central.rows("SELECT level FROM event") == [(Level.QUARANTINE,)]
     assert central.log.read(block_id) is None
     assert not central.log.held(block_id.source)
@@ -245,7 +248,9 @@ def test_a_foreign_block_under_our_own_id_is_set_aside(nodes: dict[int, Node]) -
     vehicle = nodes[VEHICLE]
     block_id = BlockId(VEHICLE, vehicle.log.incarnation, Lane.HISTORY, 5)
     block = vehicle.ring.seal(block_id, KeyClass.FIELD, b"\x01x")
-    assert list(vehicle.log.commit([Incoming(block_id, block, b"\x01x", Level.MEMBER, 0, "lan")])) == [Verdict.CONFLICT]
+    assert list(vehicle.log.commit([Incoming(block_id, block, b"\x01x", Level.MEMBER, 0, "lan")])) == [Verdict.REFUSED]
+    assert not vehicle.log.alarm  # any member could have sealed that
+    assert list(vehicle.log.commit([Incoming(block_id, block, b"\x01x", Level.ORIGIN, 0, "lan")])) == [Verdict.CONFLICT]
     assert "another copy" in vehicle.log.alarm
 
 
