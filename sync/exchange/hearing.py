@@ -15,9 +15,9 @@ from sync.exchange.havelist import differing
 from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import Asking, Line
 from sync.exchange.mending import lacked, mends, size_on
-from sync.exchange.peers import Heard
+from sync.exchange.peers import Heard, Peer
 from sync.exchange.relay import Guard
-from sync.exchange.telling import WORN, statement
+from sync.exchange.telling import LANDMARK, WORN, statement
 from sync.ids import BlockId, Lane
 from sync.intake import opened
 from sync.log import Incoming, Verdict
@@ -256,13 +256,18 @@ class Hearing:
             at = now + wait + core.chance.uniform(0.1, 0.6) * line.ack_s(now)
             debt.needs.setdefault(neighbour.node, Asking(at)).at = at
             return
-        debt.needs.pop(neighbour.node, None)
-        if heard is Heard.NEWS and (not isinstance(part, Delta) or len(part.code) > WORN):
+        asking = debt.needs.pop(neighbour.node, None)
+        if heard is Heard.NEWS and ((asking is not None and asking.tries) or self._landmark(peer, part)):
             debt.gots[neighbour.node, part.scope] = peer.keep(part.scope)
             debt.gots_at = min(debt.gots_at, now + 3 * line.ack_s(now))
         self._follow(line, neighbour, now)
         if part.vouch and peer.unproven:
             self._prove(neighbour, part, now)
+
+    def _landmark(self, peer: Peer, part: Digest | Delta | Listing) -> bool:
+        """Whether to name this vector as a base: those that all who hear it name alike, so that few bases serve everybody."""
+        worn = isinstance(part, Delta) and len(part.code) > WORN
+        return worn or not peer.base(part.scope) or not peer.vector.digest(part.scope)[0] % LANDMARK
 
     def _follow(self, line: Line, neighbour: Neighbour, now: float) -> None:
         """Bring what it lacks up to date, and learn from what it acknowledged."""

@@ -172,12 +172,12 @@ class Target:
         """Wanted blocks of a lane that were sent before in vain."""
         return (each for each in self.tries if each.lane is lane and self.wants(each, "", NEVER))
 
-    def flash_due(self, line: str, now: float) -> list[tuple[BlockId, Lease | None]]:
-        """Flash blocks that may go by this line now, and the leases that are over."""
+    def flash_due(self, line: str, now: float, origin: int = 0) -> list[tuple[BlockId, Lease | None]]:
+        """Flash blocks, of `origin` only unless that is 0, that may go by this line now, and the leases that are over."""
         due = []
         for block_id, leases in self.flash.items():
             lease = leases.get(line)
-            if lease is None or lease.until <= now:
+            if (lease is None or lease.until <= now) and (not origin or block_id.origin == origin):
                 due.append((block_id, lease))
         return due
 

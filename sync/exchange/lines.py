@@ -14,7 +14,7 @@ from sync.exchange.policy import Policy
 from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
 
-ACK_S: Final = (0.25, 0.5, 3.0, 16.0, 20.0)  # how long an acknowledgement waits for more, by cost
+ACK_S: Final = (0.25, 0.5, 3.0, 24.0, 24.0)  # how long an acknowledgement waits for more, by cost
 BEACON_S: Final = (20.0, 120.0, 300.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
 SILENT: Final = 2.5  # signs of life that may be missed before a node counts as gone
 SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a flash

@@ -169,7 +169,8 @@ class Sender:
 
     def _flash_due(self, packing: Packing, now: float) -> Iterator[BlockId]:
         for target in packing.targets:
-            for block_id, lease in target.flash_due(packing.line.name, now) if target.flash else ():
+            mine = 0 if target.node or not packing.line.live(now) else self.core.log.origin
+            for block_id, lease in target.flash_due(packing.line.name, now, mine) if target.flash else ():
                 if lease is not None and self.core.awaits(target, block_id, lease, now):
                     continue
                 if target.node or self._silent(packing.line, block_id, now):
@@ -333,7 +334,7 @@ class Sender:
             lease = target.under(sending.id, line.name)
             if lease is not None:
                 self._until(line, sending.id, target, lease, len(sending.block), now)
-        self._spent(line, len(sending.block), now)
+        self._spent(line, sending.id, len(sending.block), now)
         return True
 
     def _leased(self, line: Line, block_id: BlockId, size: int, targets: list[Target], now: float) -> None:
@@ -341,7 +342,7 @@ class Sender:
             lease = Lease(line.name, NEVER, now, size)
             target.lease(block_id, lease)
             self._until(line, block_id, target, lease, size, now)
-        self._spent(line, size, now)
+        self._spent(line, block_id, size, now)
 
     def _until(self, line: Line, block_id: BlockId, target: Target, lease: Lease, size: int, now: float) -> None:
         """How long a block that was sent is waited for."""
@@ -363,7 +364,9 @@ class Sender:
         fresh = block_id.lane is Lane.FLASH and tries < QUICK and line.frame_s > SLOW_S
         return fresh and self.core.came_by(block_id) != line.name
 
-    def _spent(self, line: Line, size: int, now: float) -> None:
+    def _spent(self, line: Line, block_id: BlockId, size: int, now: float) -> None:
+        if block_id.lane in URGENT and block_id.origin == self.core.log.origin:
+            self.core.log.sent(line.name, {block_id: size})
         if not line.unproven:
             line.unproven_since = now
         line.unproven += size

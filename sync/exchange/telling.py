@@ -18,7 +18,8 @@ TOLD: Final = 64  # vectors of ours remembered as bases
 SHORT: Final = 72  # bytes of a list that is told whole rather than announced
 LONGEST: Final = 110  # bytes of a delta on a narrow line; a longer one wants a newer base
 MOST_BASES: Final = 3  # deltas of one statement, for peers that know different vectors
-WORN: Final = 20  # a delta longer than this is answered by naming its result as a new base
+LANDMARK: Final = 4  # one vector of so many, by its digest, is named as a base by whoever hears of it
+WORN: Final = 60  # a delta longer than this is answered by naming its result as a new base
 WIDE: Final = 1000  # bytes of room from which a whole list is told at once
 _LISTING: Final = 24  # bytes of a listing beside its entries
 
