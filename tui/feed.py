@@ -24,6 +24,7 @@ from tui.words import Said
 
 SILENT_S: Final = 5.0  # a status older than this is no longer the agent's word
 STUCK_S: Final = 5.0  # the store has not answered for so long
+REST: Final = 4.0  # times as long as reading took, before a store that changes all the time is read again
 NEWS: Final = 60
 FOLDED: Final = 500  # newest alarms and acknowledgements, and newest receipts, that are folded
 
@@ -64,6 +65,7 @@ class StoreFeed:
         self._facts: Facts | None = None
         self._word = Word({}, float("-inf"))
         self._trouble = ""
+        self._rested_at = 0.0
         self._asked = self._answered = self._clock.mono()
 
     def read(self) -> None:
@@ -99,8 +101,8 @@ class StoreFeed:
             self._reader = None
 
     def _read(self, reader: Reader) -> None:
-        if reader.changed() or self._facts is None:
-            at = self._clock.mono()
+        at = self._clock.mono()
+        if (at >= self._rested_at and reader.changed()) or self._facts is None:
             snapshot = reader.snapshot(NEWS)
             marks = ", ".join("?" * len(ALARM_KINDS))
             folded = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.id DESC LIMIT {FOLDED}", ALARM_KINDS)
@@ -108,6 +110,7 @@ class StoreFeed:
             aside = sum(rows.stands(line) is Standing.ASIDE for line in snapshot.events)
             episodes = {episode_of(line.event): tell(line.event) for line in folded if line.event.kind != ACK}
             self._facts = Facts(snapshot, tuple(alarms(folded)), aside, episodes, tuple(receipts), at)
+            self._rested_at = at + (1 + REST) * (self._clock.mono() - at)
         status, age_s = reader.status()
         if status and age_s is not None and _readable(status):
             self._word = Word(status, self._clock.mono() - age_s)

@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
+import tui.feed
 from edge.config import Config, load
 from edge.folds import Stage
 from edge.intents import Intents
-from edge.store.reader import Snapshot
+from edge.store.reader import Reader, Snapshot
 from edge.store.store import Store
 from edge.supervisor import Supervisor, Task
 from hardware.clock import ClockQuality, SystemClock
@@ -98,7 +99,8 @@ def field(tmp_path: Path) -> Iterator[Field]:
 
 
 @pytest.fixture
-def feed(field: Field) -> Iterator[StoreFeed]:
+def feed(field: Field, monkeypatch: pytest.MonkeyPatch) -> Iterator[StoreFeed]:
+    monkeypatch.setattr(tui.feed, "REST", 0.0)
     made = StoreFeed(field.config, "P01", FakeTime)
     yield made
     made.close()
@@ -144,6 +146,29 @@ def test_nothing_is_read_again_while_nothing_is_committed(
     field.observe("R1", "battery", 59)
     feed.read()
     assert taken == [1]
+
+
+def test_a_large_store_that_always_changes_does_not_take_the_whole_machine(
+    field: Field, feed: StoreFeed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    taken = []
+    whole = Reader.snapshot
+
+    def slow(reader: Reader, events: int) -> Snapshot:
+        taken.append(1)
+        FakeTime.ahead += 2.0
+        return whole(reader, events)
+
+    monkeypatch.setattr(Reader, "snapshot", slow)
+    monkeypatch.setattr(tui.feed, "REST", 4.0)
+    for level in range(4):
+        field.observe("R1", "battery", 60 - level)
+        feed.read()
+    assert len(taken) == 1
+    FakeTime.ahead += 9.0
+    feed.read()
+    assert len(taken) == 2
+    assert feed.scene().people[0].readings["dev.battery"].value == 57
 
 
 def test_people_nobody_enrolled_are_shown_and_guests_are_marked(field: Field, feed: StoreFeed) -> None:
