@@ -17,7 +17,7 @@ from sync.records import Value
 COLOURS: Final = ("red", "yellow", "green", "black", "grey")
 HEARD_S: Final = 600  # whose place or pulse is older is not accounted for
 LATE_S: Final = 3600  # a gauge or gas reading older than this is left out
-_COUNTED: Final = ("alarm", "alarm.ack", "sos", "casualty", "report")
+_COUNTED: Final = ("alarm", "alarm.ack", "sos", "casualty", "report", "rollcall")
 # Places of the disaster report's indicators (sync/codec/report.py, form 1) -> names in a scene.
 _REPORTED: Final = {2: "missing", 4: "evacuated", 5: "trapped"}
 LEVEL, RAIN, LAT, PULSES = KIND["hydro.level"].number, KIND["hydro.rain_1h"].number, KIND["pos.lat"].number, (1, 13)
@@ -51,6 +51,7 @@ def scene_values(reader: Reader, snapshot: Snapshot, up: Collection[str]) -> dic
     values = (
         _people(snapshot) | _casualties(lines) | _reported(lines) | _gas(snapshot.latest) | _water(reader, snapshot)
     )
+    values |= _rollcall(lines)
     values["alarms"] = sum(alarm.active for alarm in alarms(lines))
     values["links"] = sum(1 << at for at, kind in enumerate(LINKS) if kind in up)
     return values
@@ -92,6 +93,16 @@ def _reported(lines: Iterable[EventLine]) -> dict[str, int]:
                     name: value for at, name in _REPORTED.items() if at < len(told) and type(value := told[at]) is int
                 }
     return found
+
+
+def _rollcall(lines: Iterable[EventLine]) -> dict[str, int]:
+    """Seconds left of the latest roll call that command asked for, while there are any."""
+    left = 0
+    for line in lines:
+        due = field(line.event, "due_s")
+        if line.event.kind == BY_NAME["rollcall"].number and line.level >= Level.COMMAND and type(due) is int:
+            left = max(0, due - int(line.age_s)) if line.age_s is not None else 0
+    return {"rollcall": left} if left else {}
 
 
 def _gas(latest: Mapping[str, Mapping[int, Latest]]) -> dict[str, int]:

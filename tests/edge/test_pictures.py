@@ -14,7 +14,7 @@ from hardware.kinds import BY_NAME as KIND
 from hardware.observation import PROFILE_NAMED, Observation
 from sync.codec.picture_people import AGES_S, Form
 from sync.events import BY_NAME, key
-from sync.ids import BlockId, Lane
+from sync.ids import BlockId, Lane, Level
 from sync.log import Incoming, Verdict
 from sync.records import Anchor, Truth
 from sync.seal.contract import Sealer
@@ -174,6 +174,8 @@ def test_a_scene_counts_what_the_store_knows(nodes: dict[int, Node]) -> None:
     for card, colour in (("M1", "red"), ("M2", "yellow"), ("M2", "red"), ("M3", "green")):
         body = {key("casualty", "card"): card, key("casualty", "colour"): colour}
         vehicle.store.write_event(BY_NAME["casualty"].number, "P01", dict(body)).result()
+    call = {key("rollcall", "due_s"): 2400}
+    vehicle.store.write_event(BY_NAME["rollcall"].number, "P01", dict(call), level=Level.COMMAND).result()
     report = {key("report", "form"): 1, key("report", "indicators"): [420, 3, 6, 31, 260, 17]}
     vehicle.store.write_event(BY_NAME["report"].number, "P01", dict(report)).result()
     for minute in range(31):
@@ -192,7 +194,7 @@ def test_a_scene_counts_what_the_store_knows(nodes: dict[int, Node]) -> None:
     assert values == {
         "people": 2, "units": 1, "accounted": 0, "red": 2, "yellow": 0, "green": 1, "black": 0, "grey": 0,
         "missing": 6, "evacuated": 260, "trapped": 17, "gas_kind": KIND["gas.h2s"].number, "gas_value": 150, "gas_grade": 2,
-        "water_mm": 312_050, "water_mm_h": 2100, "rain_dmm": 386, "alarms": 0, "links": 0b1010,
+        "water_mm": 312_050, "water_mm_h": 2100, "rain_dmm": 386, "rollcall": 540, "alarms": 0, "links": 0b1010,
     }  # fmt: skip
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from bench.text import run
 from hardware.errors import DecodeError
-from sync.codec.phrases import PHRASES, match, words
+from sync.codec.phrases import PHRASES, VERSION, match, words
 from sync.codec.stack import StackReader, StackWriter
 from sync.codec.text import END, ESCAPE, MAX_STACKED, decode_text, encode_text, model, read_text, split, write_text
 from tests.sync.damage import refused
@@ -93,6 +93,7 @@ def test_the_pages_vectors() -> None:
         assert f"`{encode_text(text).hex()}`" in page, (text, encode_text(text).hex())
     mark = hashlib.sha256((HERE.parent / "sync/codec/words_1.bin").read_bytes()).hexdigest()
     assert mark in page, mark
+    assert f"## The book, version {VERSION}" in page
     for phrase in PHRASES.values():
         assert f"| {phrase.number} | {phrase.zh} | {phrase.en} |" in page, phrase
 
