@@ -18,7 +18,7 @@ from sync.seal.contract import MAC
 DEAR: Final = 3  # cost from which a line is mended
 MARGIN: Final = 0.4  # standard deviations sent beyond the mean: one more round costs more than a few symbols
 BAD: Final = 0.6  # share lost on a bad line
-BLIND: Final = 6  # symbols sent without knowing that they are lacked: no more than an answer costs
+BLIND: Final = 16  # symbols sent without knowing that they are lacked; an acknowledgement ends them early
 BEGUN: Final = 256  # blocks whose next repair symbol is remembered
 
 
