@@ -82,5 +82,8 @@ class Log(Protocol):
     def merge_end(self, node: int, ends: Mapping[Source, Ranges]) -> None:
         """Learn more of a node's end list; union only, never less."""
 
+    def sent(self, bearer: str, ids: Mapping[BlockId, int]) -> None:
+        """Note for people that so many bytes of blocks went out by a bearer: a hint, not waited for, never a proof."""
+
     def purge(self, ids: Iterable[BlockId]) -> int:
         """Forget the bytes (not the fact) of blocks that policy no longer needs here; returns the bytes freed."""

@@ -74,6 +74,10 @@ class FaultyLog:
         """As the log behind; PowerCut when it is time."""
         self._write(lambda: self.log.merge_end(node, ends))
 
+    def sent(self, bearer: str, ids: Mapping[BlockId, int]) -> None:
+        """As the log behind."""
+        self.log.sent(bearer, ids)
+
     def purge(self, ids: Iterable[BlockId]) -> int:
         """As the log behind."""
         return self.log.purge(ids)
