@@ -68,13 +68,20 @@ class Filter:
 class _Series:
     """What a series remembers of its errors: running averages in sixteenths, fast and slow, and the last one's sign."""
 
-    __slots__ = ("fast", "last", "sets", "sign", "slow")
+    __slots__ = ("fast", "first", "last", "near", "sets", "sign", "slow")
 
-    def __init__(self, sets: Sets, average: int) -> None:
-        self.sets = sets
+    def __init__(self, sets: Sets, average: int, first: int, near: bool) -> None:
+        self.sets, self.first, self.near = sets, first, near
         self.last: int | None = None
         self.fast = self.slow = average
         self.sign = 0
+
+    def _begin(self, coder: Coder, value: int) -> int:
+        """The first value, from `first` on: far away, or as near as a second value would be."""
+        scale, row = UNKNOWN if self.near else FIRST, CLASSES[self.sets.cls]
+        expected = row.unknown if self.near else row.first
+        self.last = self.first + coder.number(self.sets.get(scale), expected, 0, value - self.first)
+        return self.last
 
     def _spread(self, size: int) -> tuple[list[int], int]:
         """Context set and expected bits of an error of about `size` 64ths."""
@@ -95,22 +102,21 @@ class _Series:
 class Column(_Series):
     """A series of integers; `step`: the magnitude of its last error."""
 
-    __slots__ = ("dt", "expect", "filter", "first", "mode", "paced", "step", "turn", "velocity")
+    __slots__ = ("dt", "expect", "filter", "mode", "paced", "step", "turn", "velocity")
 
-    def __init__(self, sets: Sets, mode: int, first: int, turn: int = 0) -> None:
-        super().__init__(sets, -1)
-        self.mode, self.first, self.turn = mode, first, turn
+    def __init__(self, sets: Sets, mode: int, first: int, turn: int = 0, near: bool = False) -> None:
+        super().__init__(sets, -1, first, near)
+        self.mode, self.turn = mode, turn
         self.filter = Filter() if mode == FILTERED else None
         row = CLASSES[sets.cls]
-        self.expect, self.paced = (row.first, row.unknown), row.paced
+        self.expect, self.paced = row.unknown, row.paced
         self.velocity = self.dt = self.step = 0
 
     def code(self, coder: Coder, value: int, dt: int, ratio: int = EVEN, hint: int = -1) -> int:
         """The next value, `dt` after the last and `ratio` of the usual; `hint`: the error its partner column just made."""
         last = self.last
         if last is None:
-            self.last = self.first + coder.number(self.sets.get(FIRST), self.expect[0], 0, value - self.first)
-            return self.last
+            return self._begin(coder, value)
         guess = last
         if self.filter:
             guess += self.filter.guess()
@@ -135,7 +141,7 @@ class Column(_Series):
         """Context set and expected bits of the next error."""
         fast = self.fast
         if fast < 0:
-            return self._spread((hint << FINE) + 1) if hint >= 0 else (self.sets.get(UNKNOWN), self.expect[1])
+            return self._spread((hint << FINE) + 1) if hint >= 0 else (self.sets.get(UNKNOWN), self.expect)
         size = 3 * fast + self.slow
         if self.paced:
             size = size * ratio >> 4
@@ -147,18 +153,18 @@ class Pace(_Series):
 
     __slots__ = ("pace",)
 
-    def __init__(self, sets: Sets) -> None:
-        super().__init__(sets, 0)
+    def __init__(self, sets: Sets, first: int = 0, near: bool = False) -> None:
+        super().__init__(sets, 0, first, near)
         self.pace = -1  # sixteenths of a unit of time
 
     def code(self, coder: Coder, value: int) -> int:
         """The next instant."""
-        last, row = self.last, CLASSES[self.sets.cls]
+        last = self.last
         if last is None:
-            self.last = coder.number(self.sets.get(FIRST), row.first, 0, value)
-            return self.last
+            return self._begin(coder, value)
         if self.pace < 0:
-            self.last = last + coder.number(self.sets.get(UNKNOWN), row.unknown, 0, value - last)
+            expected = CLASSES[self.sets.cls].unknown
+            self.last = last + coder.number(self.sets.get(UNKNOWN), expected, 0, value - last)
             self.pace = max(self.last - last, 0) << 4
             return self.last
         guess = last + (self.pace + 8 >> 4)

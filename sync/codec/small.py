@@ -25,6 +25,9 @@ class Block:
     def __init__(self, coder: Coder, anchor: Anchor | None) -> None:
         self.coder, self.anchor = coder, anchor
         self.start = anchor.start_ms if anchor else 0
+        self.since: int | None = None  # where the batch before began, in ms since the start
+        self.places: dict[int, tuple[int, int]] = {}  # where it ended: kind -> value, exponent
+        self.offsets: dict[int, int] = {}  # boot -> monotonic less wall time
         self._sets: dict[tuple[int, int], Sets] = {}
         self.flags = self.shared(CLASS["flags"], 0).get(UNKNOWN)
 
@@ -49,6 +52,8 @@ class Block:
 
     def first(self, kind: int, exponent: int) -> int:
         """What the first value of a kind is told relative to."""
+        if kind in self.places:
+            return _scale(*self.places[kind], exponent)
         if self.anchor and kind in (LAT, LON):
             return _scale(self.anchor.lat_e7 if kind == LAT else self.anchor.lon_e7, -7, exponent)
         return _scale(*_TYPICAL[kind], exponent) if kind in _TYPICAL else 0
@@ -64,12 +69,14 @@ class Rows:
         for index, column in enumerate(described):
             divisor, phase = plan.lattice[index]
             first = (block.first(column.kind, column.exponent) - phase) // divisor
-            series = Column(sets[index], plan.modes[index], first, plan.turns[index])
+            near = column.kind in block.places
+            series = Column(sets[index], plan.modes[index], first, plan.turns[index], near)
             self.columns.append(None if plan.absent[index] >= 0 else series)
         self.pairs = [follows(described, index) for index in range(len(described))]
-        self.wall = Pace(block.shared(CLASS["time"], 0))
+        since = block.since
+        self.wall = Pace(block.shared(CLASS["time"], 0), (since or 0) // self.unit, since is not None)
         self.mono = Pace(block.shared(CLASS["time"], 1))
-        self.shift = Column(block.shared(CLASS["mono"], 0), 0, 0)
+        self.shift = Column(block.shared(CLASS["mono"], 0), 0, block.offsets.get(plan.boot, -block.start) + block.start)
         self.offset: int | None = None
         self.clock, self.dated = 3, True
         self.qualities = tuple([max(0, quality) for quality in plan.absent])
@@ -82,6 +89,7 @@ class Rows:
         reset = row is not None and self._drifts(row)
         if coder.bit(flags, _SPECIAL, row is None or reset or not self._same(row, nulls)):
             if coder.bit(flags, _END, row is None):
+                self._leave()
                 return None
             if coder.bit(flags, _RESET, reset):
                 self.offset = None
@@ -90,6 +98,14 @@ class Rows:
         if not -HALF <= mono < HALF or (wall is not None and not -HALF <= wall < HALF):
             raise DecodeError("time beyond 64 bits")
         return Row(mono, wall, self.clock, self._values(row, dt, ratio), self.qualities)
+
+    def _leave(self) -> None:
+        """The batch is over: where it ended is where the next may begin."""
+        for described, column, (divisor, phase) in zip(
+            self.plan.profile.columns, self.columns, self.plan.lattice, strict=True
+        ):
+            if described.kind in (LAT, LON) and column is not None and column.last is not None:
+                self.block.places[described.kind] = column.last * divisor + phase, described.exponent
 
     def _same(self, row: Row, nulls: tuple[bool, ...]) -> bool:
         return (
@@ -133,9 +149,11 @@ class Rows:
         given = (row.wall_ms - start - phase) // self.unit if row and row.wall_ms is not None else 0
         now = self.wall.code(coder, given)
         wall = now * self.unit + phase + start
+        if before is None:
+            self.block.since = wall - start
         if self.offset is None:
             shift = row.mono_ms - wall + start if row else 0
-            self.offset = self.shift.code(coder, shift, 1) - start
+            self.offset = self.block.offsets[self.plan.boot] = self.shift.code(coder, shift, 1) - start
         if self.mono.last is not None:
             self.mono.last = wall + self.offset
         dt = 0 if before is None else now - before

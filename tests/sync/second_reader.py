@@ -35,6 +35,9 @@ class Bits:
         self.bytes, self.at = body + bytes(8), 5
         self.code, self.span = int.from_bytes((body + bytes(5))[:5]), 1 << 40
         self.sets: dict[tuple[str, int, int], list[list[int]]] = {}
+        self.since: int | None = None
+        self.places: dict[int, tuple[int, int]] = {}
+        self.offsets: dict[int, int] = {}
 
     def set(self, name: str, nth: int, scale: int) -> list[list[int]]:
         key = name, nth, scale
@@ -120,8 +123,8 @@ class Errors:
 class Pace:
     """A paced series of instants."""
 
-    def __init__(self, bits: Bits, nth: int) -> None:
-        self.bits, self.nth, self.errors = bits, nth, Errors(0)
+    def __init__(self, bits: Bits, nth: int, first: int | None = None) -> None:
+        self.bits, self.nth, self.errors, self.first = bits, nth, Errors(0), first
         self.last: int | None = None
         self.pace: int | None = None
 
@@ -129,7 +132,10 @@ class Pace:
         """The step of time; 0 at the first."""
         bits, e = self.bits, self.errors
         if self.last is None:
-            self.last = bits.number(bits.set("time", self.nth, 1), 12, 0)
+            near = self.first is not None
+            self.last = (self.first or 0) + bits.number(
+                bits.set("time", self.nth, 0 if near else 1), 1 if near else 12, 0
+            )
             return 0
         if self.pace is None:
             step = bits.number(bits.set("time", self.nth, 0), 1, 0)
@@ -152,7 +158,8 @@ class Pace:
 class Series:
     """A series of values."""
 
-    def __init__(self, bits: Bits, name: str, nth: int, mode: int, first: int, turn: int) -> None:
+    def __init__(self, bits: Bits, name: str, nth: int, mode: int, first: int, turn: int, near: bool = False) -> None:
+        self.near = near
         self.bits, self.name, self.nth, self.mode, self.first, self.turn = bits, name, nth, mode, first, turn
         self.errors = Errors(-1)
         self.last: int | None = None
@@ -164,7 +171,8 @@ class Series:
         bits, e = self.bits, self.errors
         _, first_bits, error_bits, grows = CLASSES[self.name]
         if self.last is None:
-            self.last = self.first + bits.number(bits.set(self.name, self.nth, 1), first_bits, 0)
+            own = bits.set(self.name, self.nth, 0 if self.near else 1)
+            self.last = self.first + bits.number(own, error_bits if self.near else first_bits, 0)
             return self.last
         guess = self.last
         if self.mode == 5:
@@ -226,10 +234,11 @@ def _columns(bits: Bits) -> list[tuple[int, int, int]]:
     return columns
 
 
-def _first(kind: int, exponent: int, anchor: tuple[int, int, int] | None) -> int:
+def _first(kind: int, exponent: int, anchor: tuple[int, int, int] | None, places: dict[int, tuple[int, int]]) -> int:
     value, own = FIRST.get(kind, (0, exponent))
     if kind in (38, 39):
         value, own = (anchor[kind - 38] if anchor else 0), -7
+    value, own = places.get(kind, (value, own))
     shift = own - exponent
     return int(value * 10**shift if shift >= 0 else value // 10 ** min(-shift, 40))
 
@@ -260,9 +269,13 @@ def _batch(bits: Bits, anchor: tuple[int, int, int] | None) -> Any:
             modes[at] = _mode(bits, own)
         elif predictor == 2 and bits.bit(own[45]):
             turn = 36 if exponent == 1 else 360 * 10**-exponent if -9 <= exponent <= 0 else 0
-        first = (_first(kind, exponent, anchor) - rest) // divisor
-        series.append((0, Series(bits, name, nth, modes[at], first, turn), divisor, rest))
-    return stream, boot, columns, list(_rows(bits, columns, series, start, unit, phase))
+        first = (_first(kind, exponent, anchor, bits.places) - rest) // divisor
+        series.append((0, Series(bits, name, nth, modes[at], first, turn, kind in bits.places), divisor, rest))
+    rows = list(_rows(bits, columns, series, (boot, start, unit, phase)))
+    for (kind, exponent, _), (_, one, divisor, rest) in zip(columns, series, strict=True):
+        if kind in (38, 39) and one is not None and one.last is not None:
+            bits.places[kind] = one.last * divisor + rest, exponent
+    return stream, boot, columns, rows
 
 
 def _mode(bits: Bits, own: list[list[int]]) -> int:
@@ -275,12 +288,14 @@ def _mode(bits: Bits, own: list[list[int]]) -> int:
     return 2 if bits.bit(own[44]) else 3
 
 
-def _rows(bits: Bits, columns: list[Any], series: list[Any], start: int, unit: int, phase: int) -> Any:
+def _rows(bits: Bits, columns: list[Any], series: list[Any], head: tuple[int, int, int, int]) -> Any:
+    boot, start, unit, phase = head
     flags, clock, dated, offset = bits.set("flags", 0, 0), 3, True, None
     grades = [each[0] for each in series]
     empty = [each[1] is None for each in series]
-    wall_pace, mono_pace = Pace(bits, 0), Pace(bits, 1)
-    shifts = Series(bits, "mono", 0, 0, 0, 0)
+    begun, fresh = bits.since, True
+    wall_pace, mono_pace = Pace(bits, 0, None if begun is None else begun // unit), Pace(bits, 1)
+    shifts = Series(bits, "mono", 0, 0, bits.offsets.get(boot, -start) + start, 0)
     while True:
         if bits.bit(flags[40]):
             if bits.bit(flags[41]):
@@ -296,8 +311,10 @@ def _rows(bits: Bits, columns: list[Any], series: list[Any], start: int, unit: i
         if dated:
             dt = wall_pace.next()
             wall = (wall_pace.last or 0) * unit + phase + start
+            if fresh:
+                bits.since, fresh = wall - start, False
             if offset is None:
-                offset = shifts.next(1, 16, None) - start
+                offset = bits.offsets[boot] = shifts.next(1, 16, None) - start
             mono, ratio = wall + offset, wall_pace.ratio(dt)
             mono_pace.last = None if mono_pace.last is None else mono
         else:

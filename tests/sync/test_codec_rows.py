@@ -106,6 +106,16 @@ def test_mixed_streams_share_a_block() -> None:
         assert settled(back) == settled(mixed)
 
 
+def test_people_of_one_node_share_what_they_have_in_common() -> None:
+    """The clock's offset, the hour and the neighbourhood are told once for all batches of a body."""
+    late = tuple(row._replace(mono_ms=row.mono_ms + 86_400_000) for row in WALKER.rows)
+    team = [Batch(who, 1, WALKER.profile, late[20 * who : 20 * who + 3]) for who in range(1, 7)]
+    alone = len(write_small(team[:1], ANCHOR, None)[0])
+    body, _ = write_small(team, ANCHOR, None)
+    assert settled(read_small(body, ANCHOR)) == settled(team)
+    assert len(body) <= alone + 5 * (alone - 8)
+
+
 COLUMNS = st.builds(Described, st.integers(0, 5000), st.integers(-9, 9), st.sampled_from(Predictor))
 PROFILES = st.one_of(
     st.sampled_from(sorted(PROFILE_NAMED.values(), key=lambda each: each.number)),
