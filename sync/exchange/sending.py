@@ -169,7 +169,8 @@ class Sender:
 
     def _flash_due(self, packing: Packing, now: float) -> Iterator[BlockId]:
         for target in packing.targets:
-            for block_id, lease in target.flash_due(packing.line.name, now) if target.flash else ():
+            mine = 0 if target.node or not packing.line.live(now) else self.core.log.origin
+            for block_id, lease in target.flash_due(packing.line.name, now, mine) if target.flash else ():
                 if lease is not None and self.core.awaits(target, block_id, lease, now):
                     continue
                 if target.node or self._silent(packing.line, block_id, now):
