@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import Final
 
+from hardware.errors import StoreError
 from radios.bearer import Budget
 from sync import repair
 from sync.exchange import frame
@@ -28,6 +29,7 @@ QUICK: Final = 3  # times that flash is sent with hardly a pause
 QUICK_S: Final = 0.35
 REPEAT_S: Final = 30.0  # into silence: the first pause, doubled each time
 MOST_REPEAT_S: Final = 3600.0
+STORE_S: Final = 30.0  # a store that refused to seal is asked again so much later
 SMALL_BLOCK: Final = 1024  # bytes of a flash or command block at most, where it can be helped
 LARGE_BLOCK: Final = 60_000
 BLOCK_S: Final = 20.0  # a block of rows takes a line no longer than this
@@ -237,7 +239,11 @@ class Sender:
             budget = min(max(room, least), SMALL_BLOCK)
         else:
             budget = min(max(room, int(line.limits.rate * BLOCK_S)), LARGE_BLOCK)
-        ids = core.log.cut(lane, budget)
+        try:
+            ids = core.log.cut(lane, budget)
+        except StoreError:  # the store tells its own state; what is sealed already goes on
+            core.waiting_at[lane] = now + STORE_S
+            return False
         pending = core.log.pending(lane)
         if not ids or not pending.rows:
             core.waiting_at[lane] = NEVER
