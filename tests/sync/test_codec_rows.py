@@ -247,6 +247,17 @@ def test_any_directory_of_tracks_is_measured(tmp_path: Path) -> None:
     assert found["files"]["odd"]["columns"] == 7 and 0 < found["files"]["odd"]["bulk"] < 6
 
 
+def test_priors_can_be_trained_without_what_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(bounded, "run", lambda tracks: {})
+    for name in ("walker_1hz", "runner_1hz"):
+        lines = (DATA / f"tracks/{name}.csv").read_text().splitlines()[:161]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    own, others = wire.run(str(tmp_path)), wire.run(str(tmp_path), folds=2)
+    assert others["priors"] != own["priors"] and others["ok"]
+    for name in ("walker_1hz", "runner_1hz"):
+        assert 0.9 < others["files"][name]["bulk"] / own["files"][name]["bulk"] < 1.2
+
+
 VECTORS: Final = json.loads((DATA / "codec/rows.json").read_text())
 
 
