@@ -18,7 +18,7 @@ from sync.trust.certificate import Certificate, issue
 from sync.trust.rekey import Master, rekey
 from sync.trust.revocation import RevocationList, Revoked
 
-SUITES: Final = {"suite_1": SUITE_1, "suite_2": SUITE_2}
+SUITES: Final[dict[str, Suite]] = {"suite_1": SUITE_1, "suite_2": SUITE_2}
 BARS: Final = {"suite_1": 50_000, "suite_2": 10_000}  # frames sealed and opened each second
 ROLES: Final = {1: Role.COMMAND, 2: Role.MEMBER}
 BODY: Final = bytes(range(60))
