@@ -2,7 +2,7 @@
 
 from sync.exchange.exchange import Exchange
 from sync.exchange.forecast import Promise, State
+from sync.exchange.packing import Outgoing
 from sync.exchange.policy import Policy
-from sync.exchange.sending import Outgoing
 
 __all__ = ["Exchange", "Outgoing", "Policy", "Promise", "State"]

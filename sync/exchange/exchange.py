@@ -13,9 +13,10 @@ from sync.exchange.forecast import Forecast, Promise, State
 from sync.exchange.hearing import Hearing
 from sync.exchange.ledger import NEVER
 from sync.exchange.lines import Debt, Line
+from sync.exchange.packing import Outgoing
 from sync.exchange.policy import Policy
 from sync.exchange.relay import Guard
-from sync.exchange.sending import Outgoing, Sender
+from sync.exchange.sending import Sender
 from sync.ids import BlockId, Lane
 from sync.log import Log
 from sync.seal.keyring import Keyring

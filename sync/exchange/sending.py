@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import partial
 from typing import Final
 
 from hardware.errors import StoreError
@@ -14,16 +12,16 @@ from sync.exchange import frame
 from sync.exchange.core import URGENT, Core
 from sync.exchange.ends import Ends
 from sync.exchange.ledger import NEVER, Lease, Target
-from sync.exchange.lines import SLOW_S, Debt, Line, Sending
-from sync.exchange.mending import Mender, awaited, mends, size_on
-from sync.exchange.telling import WIDE
-from sync.ids import BlockId, KeyClass, Lane, class_of
+from sync.exchange.lines import SLOW_S, Line, Sending
+from sync.exchange.mending import Mender, awaited, size_on
+from sync.exchange.owing import Owing
+from sync.exchange.packing import LEAST_ROOM, Outgoing, Packing
+from sync.ids import BlockId, Lane
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
 
 LEAST_PIECE: Final = 16  # bytes of a block worth a piece
 TICK_S: Final = 1e-3  # what is due within this is due: clocks are read twice
-LEAST_ROOM: Final = 24
 DEAR: Final = 5  # from this cost on a line carries no pictures but our own
 QUICK: Final = 3  # times that flash is sent with hardly a pause
 QUICK_S: Final = 0.35
@@ -36,52 +34,11 @@ BLOCK_S: Final = 20.0  # a block of rows takes a line no longer than this
 CHEAP: Final = (Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A frame to be sent; `to`: the bearer's address of its receiver, "" for everybody."""
-
-    frame: bytes
-    to: str = ""
-
-
-@dataclass(slots=True)
-class Packing:
-    """A frame being filled for an audience: everybody (key 0) or one node. trust: it holds nothing but a trust block, or part of one, and goes under the
-    lasting trust key, so that it reaches nodes that missed a re-keying."""
-
-    line: Line
-    key: int
-    to: str
-    targets: list[Target]
-    room: int
-    data: bytearray = field(default_factory=bytearray)
-    bare: bytes = b""
-    trust: bool = False
-
-    @property
-    def left(self) -> int:
-        """Bytes of room left."""
-        return 0 if self.trust else self.room - len(self.data)
-
-    def takes(self, block: bytes) -> bool:
-        """Whether the block may go into this frame: a trust block only where nothing is yet."""
-        return not self.data or not _is_trust(block)
-
-    def put(self, part: bytes, block: bytes) -> None:
-        """Add a block, or a part of one."""
-        self.data += part
-        self.trust = _is_trust(block)
-
-
-def _is_trust(block: bytes) -> bool:
-    return class_of(block) is KeyClass.TRUST
-
-
 class Sender:
     """Fills frames."""
 
     def __init__(self, core: Core, ends: Ends) -> None:
-        self.core, self._ends = core, ends
+        self.core, self._ends, self._owing = core, ends, Owing(core)
         self._mender = Mender(core.chance)
 
     def outgoing(self, line: Line, budget: Budget, now: float) -> Outgoing | None:
@@ -142,7 +99,7 @@ class Sender:
             self._flash(packing, now)
         if packing.bare:
             return
-        self._owed(packing, nodes, now)
+        self._owing.fill(packing, nodes, now)
         if now < line.hush_until:
             return
         self._picture(packing, now)
@@ -406,82 +363,6 @@ class Sender:
             line.pictures[packing.key][block_id[:2]] = block_id.number
             if block is not None and size <= packing.left:
                 packing.put(frame.write_whole(block_id, 0, block), block)
-
-    # what is owed
-
-    def _owed(self, packing: Packing, nodes: Sequence[int], now: float) -> None:
-        line = packing.line
-        if not line.limits.two_way:
-            return
-        if line.statements and not packing.data and len(line.statements[0]) <= packing.room:
-            packing.data += line.statements.popleft()
-            packing.room = len(packing.data)  # it stands alone
-            return
-        debt = line.debts.setdefault(0 if line.limits.broadcast or not nodes else nodes[0], Debt(hello=False))
-        soon = now + (line.ack_s(now) if packing.data else 0.0)
-        if debt.partials_at <= soon:
-            self._partials(packing, debt, now)
-        if debt.due <= soon or debt.listing is not None:
-            self._own_list(packing, debt, nodes, now)
-        if debt.hello and packing.left > LEAST_ROOM:
-            debt.hello = False
-            packing.data += frame.write_need(0, line.scope)
-        if debt.gots_at <= soon or (packing.data and debt.gots):
-            self._gots(packing, debt)
-        self._needs(packing, debt, now)
-
-    def _own_list(self, packing: Packing, debt: Debt, nodes: Sequence[int], now: float) -> None:
-        core, line = self.core, packing.line
-        if debt.due > now and debt.listing is None and now < debt.told_at + line.ack_s(now) / 2:
-            return
-        peers = [core.neighbours[node].peer for node in nodes]
-        told = core.teller.own(debt, line.scope, peers, packing.left)
-        packing.data += told
-        if told:
-            debt.told_at = now
-        if told and debt.listing is None:
-            debt.due = now + self._pause(line, debt, nodes, now)
-
-    def _pause(self, line: Line, debt: Debt, nodes: Sequence[int], now: float) -> float:
-        """Seconds until the next sign of life; who hears nobody greets again, at first soon."""
-        if nodes:
-            debt.greeted = 0
-            return line.beacon_s * self.core.chance.uniform(0.8, 1.2)
-        if line.live(now):
-            return NEVER
-        debt.hello, debt.greeted = True, debt.greeted + 1
-        again = min(line.beacon_s, 2 * line.ack_s(now) * 2.0 ** min(debt.greeted, 10))
-        return again * self.core.chance.uniform(0.8, 1.2)
-
-    def _gots(self, packing: Packing, debt: Debt) -> None:
-        while debt.gots and packing.left >= 8:
-            (node, scope), key = debt.gots.popitem()
-            packing.data += frame.write_got(self.core.log.origin, node, scope, key)
-        debt.gots_at = debt.gots_at if debt.gots else NEVER
-
-    def _needs(self, packing: Packing, debt: Debt, now: float) -> None:
-        """Ask for lists; again with patience until they come."""
-        core, line = self.core, packing.line
-        for node, asking in debt.needs.items():
-            if asking.at <= now and packing.left >= 28:
-                peer, wide = core.neighbours[node].peer, line.limits.mtu >= WIDE
-                key = b"" if wide or asking.tries else peer.base(line.scope)
-                buckets = b"" if wide or key else peer.guess(line.scope, core.teller.mine).buckets(line.scope)
-                packing.data += frame.write_need(node, line.scope, key, buckets)
-                again = max(4 * line.ack_s(now), 10.0) * 2.0 ** min(asking.tries, 6)
-                asking.at, asking.tries = now + again if line.alive(node, now) else NEVER, asking.tries + 1
-
-    def _partials(self, packing: Packing, debt: Debt, now: float) -> None:
-        core, line = self.core, packing.line
-        debt.partials_at = NEVER
-        for block_id, got, spare in list(core.assembly.stalled(line.name, now - 1.5 * line.frame_s, now)):
-            told = frame.write_partial(core.log.origin, block_id, got, spare)
-            if len(told) > packing.left:
-                debt.partials_at = now
-                return
-            packing.data += told
-            again = core.assembly.told(block_id, now, partial(line.rto, now) if mends(line) else None)
-            debt.partials_at = min(debt.partials_at, again)
 
     # when
 

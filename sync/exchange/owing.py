@@ -1,0 +1,96 @@
+"""What is owed to an audience beside blocks: our list, others' lists asked for, vectors named, unfinished blocks told of."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from sync.exchange import frame
+from sync.exchange.core import Core
+from sync.exchange.ledger import NEVER
+from sync.exchange.lines import Debt, Line
+from sync.exchange.mending import mends
+from sync.exchange.packing import LEAST_ROOM, Packing
+from sync.exchange.telling import WIDE
+
+
+class Owing:
+    """Fills frames with what is owed."""
+
+    def __init__(self, core: Core) -> None:
+        self.core = core
+
+    def fill(self, packing: Packing, nodes: Sequence[int], now: float) -> None:
+        """Put what is due to these nodes into the frame, as far as there is room."""
+        line = packing.line
+        if not line.limits.two_way:
+            return
+        if line.statements and not packing.data and len(line.statements[0]) <= packing.room:
+            packing.data += line.statements.popleft()
+            packing.room = len(packing.data)  # it stands alone
+            return
+        debt = line.debts.setdefault(0 if line.limits.broadcast or not nodes else nodes[0], Debt(hello=False))
+        soon = now + (line.ack_s(now) if packing.data else 0.0)
+        if debt.partials_at <= soon:
+            self._partials(packing, debt, now)
+        if debt.due <= soon or debt.listing is not None:
+            self._own_list(packing, debt, nodes, now)
+        if debt.hello and packing.left > LEAST_ROOM:
+            debt.hello = False
+            packing.data += frame.write_need(0, line.scope)
+        if debt.gots_at <= soon or (packing.data and debt.gots):
+            self._gots(packing, debt)
+        self._needs(packing, debt, now)
+
+    def _own_list(self, packing: Packing, debt: Debt, nodes: Sequence[int], now: float) -> None:
+        core, line = self.core, packing.line
+        if debt.due > now and debt.listing is None and now < debt.told_at + line.ack_s(now) / 2:
+            return
+        peers = [core.neighbours[node].peer for node in nodes]
+        told = core.teller.own(debt, line.scope, peers, packing.left)
+        packing.data += told
+        if told:
+            debt.told_at = now
+        if told and debt.listing is None:
+            debt.due = now + self._pause(line, debt, nodes, now)
+
+    def _pause(self, line: Line, debt: Debt, nodes: Sequence[int], now: float) -> float:
+        """Seconds until the next sign of life; who hears nobody greets again, at first soon."""
+        if nodes:
+            debt.greeted = 0
+            return line.beacon_s * self.core.chance.uniform(0.8, 1.2)
+        if line.live(now):
+            return NEVER
+        debt.hello, debt.greeted = True, debt.greeted + 1
+        again = min(line.beacon_s, 2 * line.ack_s(now) * 2.0 ** min(debt.greeted, 10))
+        return again * self.core.chance.uniform(0.8, 1.2)
+
+    def _gots(self, packing: Packing, debt: Debt) -> None:
+        while debt.gots and packing.left >= 8:
+            (node, scope), key = debt.gots.popitem()
+            packing.data += frame.write_got(self.core.log.origin, node, scope, key)
+        debt.gots_at = debt.gots_at if debt.gots else NEVER
+
+    def _needs(self, packing: Packing, debt: Debt, now: float) -> None:
+        """Ask for lists; again with patience until they come."""
+        core, line = self.core, packing.line
+        for node, asking in debt.needs.items():
+            if asking.at <= now and packing.left >= 28:
+                peer, wide = core.neighbours[node].peer, line.limits.mtu >= WIDE
+                key = b"" if wide or asking.tries else peer.base(line.scope)
+                buckets = b"" if wide or key else peer.guess(line.scope, core.teller.mine).buckets(line.scope)
+                packing.data += frame.write_need(node, line.scope, key, buckets)
+                again = max(4 * line.ack_s(now), 10.0) * 2.0 ** min(asking.tries, 6)
+                asking.at, asking.tries = now + again if line.alive(node, now) else NEVER, asking.tries + 1
+
+    def _partials(self, packing: Packing, debt: Debt, now: float) -> None:
+        core, line = self.core, packing.line
+        debt.partials_at = NEVER
+        for block_id, got, spare in list(core.assembly.stalled(line.name, now - 1.5 * line.frame_s, now)):
+            told = frame.write_partial(core.log.origin, block_id, got, spare)
+            if len(told) > packing.left:
+                debt.partials_at = now
+                return
+            packing.data += told
+            again = core.assembly.told(block_id, now, partial(line.rto, now) if mends(line) else None)
+            debt.partials_at = min(debt.partials_at, again)
