@@ -19,6 +19,7 @@ from sync.seal.contract import MAC, SIGNATURE
 SEEN: Final = 256  # frames remembered, so that a copy costs nothing
 KEPT: Final = 64  # frames kept for whom we meet later
 EVERY_S: Final = 120.0  # at most one new receipt so often
+GREET_S: Final = 300.0  # on one line what is kept is told at most so often
 AGAIN_S: Final = 3600.0  # every source is receipted again so often
 LEAST_MTU: Final = 120
 _HEAD: Final = 1 + SIGNATURE + 2 + MAC
@@ -50,6 +51,8 @@ class Ends:
 
     def take(self, line: Line, inner: bytes, late: bool, now: float) -> bool:
         """A signed end list came in: learn and pass on what is news; False when it is none but blocks of carried media."""
+        if inner in line.statements and line.limits.broadcast:
+            line.statements.remove(inner)  # all in reach have just heard it
         if inner in self._seen:
             return True
         found = carried.read_frame(self._core.ring, inner, late)
@@ -67,8 +70,11 @@ class Ends:
                     self._put(other, inner)
         return True
 
-    def greet(self, line: Line) -> None:
+    def greet(self, line: Line, now: float) -> None:
         """Somebody who was silent is heard: what we know of receipts may be news there."""
+        if now < line.greeted_at + GREET_S:
+            return
+        line.greeted_at = now
         for inner in self._kept:
             self._put(line, inner)
 
@@ -110,8 +116,10 @@ class Ends:
     def _keep(self, node: int, inner: bytes, ends: Mapping[Source, Ranges]) -> None:
         """Keep it for whom we meet later; what it covers goes."""
         speaks = frozenset((node, source) for source in ends)
-        for old in [old for old, of in self._kept.items() if of <= speaks]:
-            del self._kept[old]
+        for old, of in list(self._kept.items()):
+            self._kept[old] = of - speaks
+            if not self._kept[old]:
+                del self._kept[old]
         self._kept[inner] = speaks
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

@@ -237,7 +237,7 @@ class Hearing:
         if line.hear(neighbour.node, arrival.peer, now):
             debt = line.debt(neighbour.node)
             debt.due = min(debt.due, now + line.ack_s(now) * self.core.chance.uniform(0.2, 1.0))
-            self.ends.greet(line)
+            self.ends.greet(line, now)
 
     def _listed(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
         core, peer, debt = self.core, neighbour.peer, line.debt(neighbour.node)

@@ -130,7 +130,7 @@ class Line:
         self.anyone = Target(0)
         self.statements: deque[bytes] = deque(maxlen=32)
         self.pictures: dict[int, dict[tuple[int, int], int]] = {}  # sent, by audience and life
-        self.hush_until = -NEVER
+        self.hush_until = self.greeted_at = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
         self.success = 0.9  # of a frame, by what was acknowledged
