@@ -49,6 +49,7 @@ class Core:
         self.expiries = Expiries()
         self.assembly = Assembly(policy.partial_bytes)
         self.refused: Counter[str] = Counter()
+        self.twice = 0  # bytes of blocks beyond flash that came though they were here
         self.conflicts: list[BlockId] = []
         self.pictures: dict[tuple[int, int], tuple[int, str]] = {}  # newest number and the line it came by, by life
         self.stale = True

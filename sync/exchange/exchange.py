@@ -103,6 +103,7 @@ class Exchange:
             ],
             "refused": dict(core.refused),
             "conflicts": [str(each) for each in core.conflicts],
+            "twice": core.twice,
             "unfinished": len(core.assembly),
         }
 

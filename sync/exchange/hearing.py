@@ -89,6 +89,7 @@ class Hearing:
         held = core.log.have().get(piece.id.source)
         if held is not None and piece.id.number in held:
             core.assembly.drop(piece.id)
+            core.twice += len(piece.data) if piece.id.lane is not Lane.FLASH else 0
             if isinstance(piece, Symbol):
                 self._stop(line, arrival)
             else:
@@ -120,6 +121,7 @@ class Hearing:
         for each in blocks:
             have = core.log.have().get(each.id.source)
             if have is not None and each.id.number in have and core.log.read(each.id) == each.block:
+                core.twice += len(each.block) if each.id.lane is not Lane.FLASH else 0
                 self._again(line, arrival)
                 self._hush(line, each.id, arrival.at)
                 continue

@@ -369,3 +369,10 @@ def test_policy_and_public_names() -> None:
     policy = Policy(central=CENTRAL)
     assert policy.may(Lane.FLASH, frozenset(range(6)), 9) and not policy.may(Lane.HISTORY, frozenset(range(6)), 3)
     assert Exchange.__doc__ and issubclass(DecodeError, Exception)
+
+
+def test_what_came_twice_is_counted() -> None:
+    field = Field(25, {"x": ((1, 2), LAN, {"duplicate": 0.9})})
+    field.nodes[2].write(Lane.COMMAND, *(bytes(50) for _ in range(20)))
+    field.world.run(60)
+    assert field.nodes[1].exchange.status(60.0)["twice"] > 1000 > field.nodes[2].exchange.status(60.0)["twice"]
