@@ -372,7 +372,7 @@ def test_policy_and_public_names() -> None:
 
 
 def test_what_came_twice_is_counted() -> None:
-    field = Field(25, {"x": ((1, 2), LAN, {"duplicate": 0.9})})
+    field = Field(25, {"x": ((1, 2), LAN, {"duplicate": 1.0})})
     field.nodes[2].write(Lane.COMMAND, *(bytes(50) for _ in range(20)))
     field.world.run(60)
     assert field.nodes[1].exchange.status(60.0)["twice"] > 1000 > field.nodes[2].exchange.status(60.0)["twice"]
