@@ -166,6 +166,7 @@ def _link(row: Mapping[str, Any]) -> LinkSpec:
         duplicate=float(row.get("duplicate", 0.0)),
         delay_s=float(row.get("delay_s", 0.0)),
         reorder_s=float(row.get("reorder_s", 0.0)),
+        reorder=float(row.get("reorder", 1.0)),
         window_s=float(row.get("window_s", 0.0)),
         window_bytes=int(row.get("window_bytes", 0)),
         window_messages=int(row.get("window_messages", 0)),

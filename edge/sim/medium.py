@@ -17,9 +17,9 @@ Pair = tuple[str, str]
 class LinkSpec:
     """What a link is like. Probabilities are 0..1 for each frame and listener; times are seconds.
 
-    pair_loss: (from, to) -> loss instead of `loss`, 1.0 for a direction that does not exist; reorder_s: a frame may be late
-    by up to this much; window_s, window_bytes, window_messages: what one member may send in any such window (0: no limit);
-    shared: only one member is on the air at a time; hours: (from, to) when the link exists, () for always.
+    pair_loss: (from, to) -> loss instead of `loss`, 1.0 for a direction that does not exist; reorder: the share of frames that
+    are late, each by up to reorder_s; window_s, window_bytes, window_messages: what one member may send in any such window
+    (0: no limit); shared: only one member is on the air at a time; hours: (from, to) when the link exists, () for always.
     """
 
     name: str
@@ -30,6 +30,7 @@ class LinkSpec:
     duplicate: float = 0.0
     delay_s: float = 0.0
     reorder_s: float = 0.0
+    reorder: float = 1.0
     window_s: float = 0.0
     window_bytes: int = 0
     window_messages: int = 0
@@ -162,9 +163,14 @@ class Medium:
         copies = 2 if self._chance.random() < self.spec.duplicate else 1
         for _ in range(copies):
             lost = self._chance.random() < self._loss(sender, name)
-            late = self._chance.random() * self.spec.reorder_s if self.spec.reorder_s else 0.0
+            late = self._late()
             if not lost:
                 self._world.after(air + self.spec.delay_s + late, lambda: self._arrive(sender, name, frame))
+
+    def _late(self) -> float:
+        """By how much a frame is late for one listener."""
+        spec, chance = self.spec, self._chance
+        return chance.random() * spec.reorder_s if spec.reorder_s and chance.random() < spec.reorder else 0.0
 
     def _arrive(self, sender: str, name: str, frame: bytes) -> None:
         deliver = self._listeners.get(name)

@@ -83,6 +83,16 @@ def test_loss_duplicates_and_reordering_come_as_often_as_asked() -> None:
     assert heard != sorted(heard)
 
 
+def test_a_share_of_the_frames_is_late() -> None:
+    world, medium, radios = link(reorder=0.05, reorder_s=90.0)
+    for number in range(2000):
+        world.at(number * 1.0, lambda number=number: medium.send("a", number.to_bytes(2, "big")))
+    world.run(3000.0)
+    late = [at - int.from_bytes(frame, "big") for at, _, frame in radios["b"].heard]
+    assert 0.03 < sum(each > 1.0 for each in late) / 2000 < 0.07
+    assert 60.0 < max(late) < 91.0
+
+
 def test_one_way_asymmetric_and_split() -> None:
     world, medium, radios = link(pair_loss={("b", "a"): 1.0})
     assert medium.reaches("a") == ["b", "c"] and medium.reaches("b") == ["c"]
