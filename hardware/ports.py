@@ -59,7 +59,8 @@ class PipeStream:
 
     async def close(self) -> None:
         """Drop what is queued and close."""
-        self._writer.transport.abort()
+        if not self._writer.transport.is_closing():  # a serial transport that lost its device must not be ended twice
+            self._writer.transport.abort()
         with suppress(OSError):
             await self._writer.wait_closed()
 

@@ -53,7 +53,9 @@ def run(work: Callable[[], Awaitable[None]]) -> None:
     asyncio.run(bounded())
 
 
-def test_reads_and_loses_a_device_unplugged_in_mid_sentence(terminal: Terminal) -> None:
+def test_reads_and_loses_a_device_unplugged_in_mid_sentence(
+    terminal: Terminal, caplog: pytest.LogCaptureFixture
+) -> None:
     async def work() -> None:
         async with await open_port(str(terminal.link)) as port:
             os.write(terminal.master, b"$GNGGA,half a sen")
@@ -70,6 +72,7 @@ def test_reads_and_loses_a_device_unplugged_in_mid_sentence(terminal: Terminal) 
             assert await port.read() == b"again"
 
     run(work)
+    assert caplog.text == ""  # nobody's task failed unseen
 
 
 def test_a_second_opener_is_refused_until_the_first_lets_go(terminal: Terminal) -> None:
