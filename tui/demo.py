@@ -59,7 +59,8 @@ class Teller:
 def demo(args: Namespace) -> int:
     """Run it; 1 when something was lost."""
     told = Teller(pick(args.lang))
-    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))  # either way everything is ended first
+    for number in (signal.SIGTERM, signal.SIGHUP):  # a closed window too: everything is ended first
+        signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     watched = not args.headless and sys.stdin.isatty() and sys.stdout.isatty()
     with tempfile.TemporaryDirectory(prefix="sanduan-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(args.folder or name).resolve()

@@ -9,6 +9,8 @@ import signal
 import sys
 from pathlib import Path
 
+import pytest
+
 
 async def start(folder: Path, seconds: float) -> asyncio.subprocess.Process:
     """`sanduan demo --headless` in a folder."""
@@ -44,11 +46,12 @@ async def test_a_short_course(tmp_path: Path) -> None:
     assert left(tmp_path) == []
 
 
-async def test_ended_early_it_leaves_no_process(tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGHUP])
+async def test_ended_early_it_leaves_no_process(tmp_path: Path, how: signal.Signals) -> None:
     demo = await start(tmp_path, 60)
     assert demo.stderr is not None
     while b"runs (process" not in (line := await demo.stderr.readline()):
         assert line, "ended by itself"
-    demo.send_signal(signal.SIGTERM)
+    demo.send_signal(how)
     await demo.communicate()
     assert left(tmp_path) == []
