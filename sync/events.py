@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from hardware.kinds import BY_NAME as MEASURED_BY_NAME
+from hardware.kinds import KINDS as MEASURED
+from hardware.kinds import Privacy
 from sync.ids import Lane
+from sync.records import Value
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,3 +75,18 @@ def key(kind: str, name: str) -> int:
         if field == name:
             return number
     raise KeyError(f"{kind} has no field {name}")
+
+
+_FIGURES: Final = (key("alarm", "value"), key("alarm", "limit"))
+
+
+def public(kind: int, body: Mapping[int, Value]) -> dict[int, Value]:
+    """The body as everybody may read it: an alarm tells its figures only where its rule is a measured kind that is no vital
+    sign, by number or name."""
+    if kind != BY_NAME["alarm"].number:
+        return dict(body)
+    rule = body.get(key("alarm", "rule"))
+    measured = MEASURED.get(rule) if isinstance(rule, int) else MEASURED_BY_NAME.get(str(rule))
+    if measured is not None and measured.privacy is Privacy.FIELD:
+        return dict(body)
+    return {field: value for field, value in body.items() if field not in _FIGURES}

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from edge.privacy import DAY_MS, Privacy
 from edge.store.log import StoreLog
 from edge.store.reader import Reader
 from edge.store.store import Store
 from hardware.clock import ManualClock
 from hardware.observation import PROFILE_NAMED, Observation
+from sync.events import BY_NAME, key
 from sync.ids import Lane
+from sync.records import Value
 from sync.seal.contract import Role
 from sync.seal.demo import demo_keyring
 
@@ -57,3 +61,26 @@ def test_without_a_clock_nothing_is_old(tmp_path: Path) -> None:
     assert Privacy(store, log, 1).sweep() == 0
     log.close()
     store.close()
+
+
+@pytest.mark.parametrize(
+    ("rule", "figures"),
+    [
+        (1, False),
+        ("vital.spo2", False),
+        (14, True),
+        ("gas.co", True),
+        (20, True),
+        ("hr", False),
+        (None, False),
+        ([1], False),
+    ],
+)
+def test_an_alarm_tells_no_vital_sign_whoever_writes_it(tmp_path: Path, rule: Value, figures: bool) -> None:
+    store = Store.open(tmp_path / "a.db", 2, ballast=0, machine=tmp_path / "id")
+    body: dict[int, Value] = {key("alarm", "subject"): "P03", key("alarm", "rule"): rule,
+                              key("alarm", "value"): 191, key("alarm", "limit"): 180}  # fmt: skip
+    told = store.write_event(BY_NAME["alarm"].number, "", body).result().body
+    store.close()
+    assert told[key("alarm", "subject")] == "P03"
+    assert (key("alarm", "value") in told, key("alarm", "limit") in told) == (figures, figures)
