@@ -55,6 +55,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 UNPACK: Final = 16  # blocks turned into rows at a time
+LIFE_S: Final = 10.0  # seconds that a life of the store lasts at least, whatever others prove
 LOG_FILES: Final = 2
 TO_GUESTS: Final = ("meshtastic", "rdss")  # links that reach stock radios and terminals too
 FORM: Final = "%(asctime)s %(levelname)s %(message)s"
@@ -103,21 +104,30 @@ async def _run(config: Config) -> int:
     keep = Keep(central=frozenset(config.incident["central"]), quota=None if disk is None else disk << 20)
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: loop.call_soon_threadsafe(stop.set))
-    with (
-        alone(config.store),
-        closing(Store.open(config.store, held.node, keep=keep, incident=held.charter.incident)) as store,
-    ):
-        station = Station(config, held, store)
-        try:
-            await first(station.run(), _until(stop))
-        finally:
-            station.close()
+    with alone(config.store):
+        while not stop.is_set():
+            with closing(Store.open(config.store, held.node, keep=keep, incident=held.charter.incident)) as store:
+                station = Station(config, held, store)
+                try:
+                    await first(station.run(), _until(stop), _outlived(store))
+                finally:
+                    station.close()
     log.info("%s: stopped", config.station["id"])
     return 0
 
 
 async def _until(stop: asyncio.Event) -> None:
     await stop.wait()
+
+
+async def _outlived(store: Store) -> None:
+    """Until another copy of the store uses its numbers; never sooner than LIFE_S after it was opened."""
+    await asyncio.sleep(LIFE_S)
+    while True:
+        if store.alarm:
+            log.warning("%s: a new life of the store begins (存储启用新编号): %s", store.path, store.alarm)
+            return
+        await asyncio.sleep(1.0)
 
 
 class Station:

@@ -171,5 +171,5 @@ def _merge(log: Log, ends: tuple[int, Mapping[Source, Ranges]]) -> int:
         return 0
     known, have = log.end_of(node), log.have()
     news = {source: numbers.minus(known.get(source, Ranges())) for source, numbers in told.items()}
-    log.merge_end(node, told)
+    log.merge_end(node, told, signed=True)
     return sum(len(numbers) - len(numbers.minus(have.get(source, Ranges()))) for source, numbers in news.items())

@@ -79,8 +79,8 @@ class Log(Protocol):
     def end_of(self, node: int) -> Mapping[Source, Ranges]:
         """What a node is known to have committed (its end list, by any path)."""
 
-    def merge_end(self, node: int, ends: Mapping[Source, Ranges]) -> None:
-        """Learn more of a node's end list; union only, never less."""
+    def merge_end(self, node: int, ends: Mapping[Source, Ranges], signed: bool = False) -> None:
+        """Learn more of a node's end list; union only, never less. signed: by the node itself, not only in its name."""
 
     def sent(self, bearer: str, ids: Mapping[BlockId, int]) -> None:
         """Note for people that so many bytes of blocks went out by a bearer: a hint, not waited for, never a proof."""

@@ -70,9 +70,9 @@ class FaultyLog:
         """As the log behind."""
         return self.log.end_of(node)
 
-    def merge_end(self, node: int, ends: Mapping[Source, Ranges]) -> None:
+    def merge_end(self, node: int, ends: Mapping[Source, Ranges], signed: bool = False) -> None:
         """As the log behind; PowerCut when it is time."""
-        self._write(lambda: self.log.merge_end(node, ends))
+        self._write(lambda: self.log.merge_end(node, ends, signed))
 
     def sent(self, bearer: str, ids: Mapping[BlockId, int]) -> None:
         """As the log behind."""

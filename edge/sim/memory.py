@@ -90,7 +90,7 @@ class MemoryDisk:
         """What a node is known to have."""
         return self._have if node == self.origin else self._ends.get(node, {})
 
-    def merge_end(self, node: int, ends: Mapping[Source, Ranges]) -> None:
+    def merge_end(self, node: int, ends: Mapping[Source, Ranges], signed: bool = False) -> None:
         """Learn more of a node's end list."""
         known = self._ends.setdefault(node, {})
         for source, numbers in ends.items():

@@ -71,16 +71,15 @@ class _Opened:
 class StoreLog:
     """Implements Log over a Store with a node's Sealer; `anchor` is the incident's fixed point.
 
-    alarm: why nothing more may be sealed in this life ("" normally): another copy of the store uses its numbers. The next
-    opening of the store begins a new life.
+    A store with an `alarm` seals nothing more: another copy uses its numbers. Its next opening begins a new life.
     """
 
     def __init__(self, store: Store, sealer: Keyring, anchor: Anchor | None = None) -> None:
         self.origin, self.incarnation = store.place
-        self.alarm = ""
         self._store, self._sealer, self._anchor, self._index = store, sealer, anchor, store.index
         self._conn = open_reader(store.path)
         self._cutter = Cutter(self._conn, store.place, anchor)
+        self._doubted: set[str] = set()
         self.album = Album(anchor or Anchor(0, 0, 0))
         self._declare()
 
@@ -141,7 +140,7 @@ class StoreLog:
 
     def _cut(self, lane: Lane, budget: int, at_most: int) -> list[BlockId]:
         ids: list[BlockId] = []
-        while len(ids) < at_most and not self.alarm:
+        while len(ids) < at_most and not self._store.alarm:
             signed = budget >= self._sealer.overhead(lane, KeyClass.FIELD) + LEAST_SIGNED
             draft = self._cutter.next(lane, budget - self._sealer.overhead(lane, KeyClass.FIELD, signed))
             if draft is None:
@@ -230,14 +229,17 @@ class StoreLog:
         """What a node is known to have committed."""
         return self._index.have if node == self.origin else self._index.ends.get(node, {})
 
-    def merge_end(self, node: int, ends: Mapping[Source, Ranges]) -> None:
-        """Union a node's end list in, durably. A node that has numbers of ours which we never gave out has met our copy."""
-        if node == self.origin or not (news := self._index.news(node, ends)):
+    def merge_end(self, node: int, ends: Mapping[Source, Ranges], signed: bool = False) -> None:
+        """Union a node's end list in, durably, but for numbers of ours that were never given out.
+
+        signed: the node itself signed it; having met such numbers then proves a copy of this store, once for each node: what
+        it says of the next life is only reported.
+        """
+        ends, beyond = self._given_out(ends)
+        if beyond:
+            self._doubt(node, signed)
+        if node == self.origin or not self._index.news(node, ends):
             return
-        for lane in Lane:
-            source = Source(self.origin, self.incarnation, lane)
-            if source in news and news[source].top > self._index.have.get(source, Ranges()).top:
-                self._taint(f"node {node} has numbers of this store that it never gave out")
 
         def run(tx: Tx) -> None:
             more = self._index.news(node, ends)  # another thread may have learned some meanwhile
@@ -246,6 +248,24 @@ class StoreLog:
             tx.after(lambda: self._index.learn(node, more))
 
         self._store.writer.submit(run, urgent=True).result()
+
+    def _given_out(self, ends: Mapping[Source, Ranges]) -> tuple[dict[Source, Ranges], bool]:
+        """An end list without numbers of this life beyond its last, and whether it had any."""
+        out, beyond = dict(ends), False
+        for source, numbers in ends.items():
+            if (source.origin, source.incarnation) == self._store.place and source.lane is not Lane.PICTURE:
+                top = self._index.have.get(source, Ranges()).top
+                out[source] = Ranges((first, min(last, top)) for first, last in numbers if first <= top)
+                beyond |= numbers.top > top
+        return out, beyond
+
+    def _doubt(self, node: int, signed: bool) -> None:
+        reason = f"node {node} has numbers of this store that it never gave out"
+        if signed and not self._rows("SELECT 1 FROM life WHERE reason = ?", (reason,)):
+            self._taint(reason)
+        elif reason not in self._doubted:
+            self._doubted.add(reason)
+            log.warning("%s, by its word: not believed", reason)
 
     def sent(self, bearer: str, ids: Mapping[BlockId, int]) -> None:
         """Note for people that so many bytes of blocks went out by a bearer; not waited for."""
@@ -414,9 +434,9 @@ class StoreLog:
             self._taint(f"another copy of this store sealed {block_id}")
 
     def _taint(self, reason: str) -> None:
-        if not self.alarm:
+        if not self._store.alarm:
             log.error("%s: nothing more is sealed until the store is opened anew", reason)
-            self.alarm = reason
+            self._store.alarm = reason
             self._store.writer.submit(lambda tx: life.taint(tx.conn, reason), urgent=True).result()
 
     def _tell(self, outcomes: Iterable[Outcome], came: int = 0) -> None:

@@ -23,7 +23,7 @@ from hardware.clock import Clock, Stamp, SystemClock
 from hardware.driver import Health
 from hardware.errors import StoreError, StoreFull
 from hardware.observation import Observation
-from sync.events import KINDS
+from sync.events import KINDS, public
 from sync.ids import Lane, Level
 from sync.records import Event, EventId, Value
 
@@ -42,12 +42,14 @@ class Fresh:
 class Store:
     """Opened with `open`. Writes may come from any thread and return futures that resolve after COMMIT.
 
-    clock: stamps of this opening (its `boot` is the store's boot counter); waiting: rows and events not yet sealed, by lane.
+    clock: stamps of this opening (its `boot` is the store's boot counter); waiting: rows and events not yet sealed, by lane;
+    alarm: why nothing more may be sealed in this life ("" normally), as StoreLog found.
     """
 
     def __init__(self, path: Path, origin: int, writer: Writer, now: life.Life, clock: Clock, keep: Keep) -> None:
         self.path, self.origin, self.writer, self.life, self.clock = path, origin, writer, now, clock
         self.place = Place(origin, now.incarnation)
+        self.alarm = ""
         self.ingest = Ingest()
         self.waiting: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self.watchers: list[Callable[[Fresh], None]] = []
@@ -154,7 +156,8 @@ class Store:
     ) -> Future[Event]:
         """Store an event of this node; flash and command kinds at once. KeyError for an unknown kind.
 
-        The number and the Lamport stamp are taken in the same transaction.
+        The number and the Lamport stamp are taken in the same transaction. Events travel under the key that every member holds,
+        so an alarm's figures are left out where they are vital signs (sync.events.public).
         """
         row = KINDS[kind]
         stamp = time or self.clock.stamp()
@@ -167,7 +170,7 @@ class Store:
                 actor=actor,
                 lamport=lamport.fetchone()[0],
                 time=stamp,
-                body=dict(body),
+                body=public(kind, body),
                 parents=tuple(parents),
                 to=tuple(to),
                 valid_s=valid_s,

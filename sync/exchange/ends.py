@@ -34,7 +34,7 @@ class Ends:
         self._kept: OrderedDict[bytes, frozenset[tuple[int, Source]]] = OrderedDict()  # and what each speaks of
         self._signed_at = self._all_at = -NEVER
 
-    def merge(self, node: int, ends: Mapping[Source, Ranges], now: float) -> None:
+    def merge(self, node: int, ends: Mapping[Source, Ranges], now: float, signed: bool = False) -> None:
         """A node has these, by its own word: durable, and what it covers need not be repeated or kept by a relay."""
         core, policy = self._core, self._core.policy
         if not ends or not (node in policy.central or node in policy.members or not policy.members):
@@ -43,7 +43,7 @@ class Ends:
         for source, numbers in ends.items():
             if source.origin == core.log.origin and numbers.top > known.get(source, Ranges()).top:
                 core.lagged(node, core.age_s(BlockId(*source, numbers.top), now))
-        core.log.merge_end(node, ends)
+        core.log.merge_end(node, ends, signed)
         if node in policy.central:
             for line in core.lines.values():
                 core.review_all(line.anyone, ends)
@@ -63,7 +63,7 @@ class Ends:
         known = self._core.log.end_of(node)
         news = any(numbers.minus(known.get(source, Ranges())) for source, numbers in ends.items())
         if news and node != self._core.log.origin:
-            self.merge(node, ends, now)
+            self.merge(node, ends, now, signed=True)
             self._keep(node, inner, ends)
             for other in self._core.lines.values():
                 if other is not line or not line.limits.broadcast:

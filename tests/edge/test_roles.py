@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -16,14 +18,18 @@ from edge import keys
 from edge.alone import alone
 from edge.config import load
 from edge.demo.tally import tally
-from edge.roles import Station, run_role
+from edge.roles import Station, _run, run_role
 from edge.store.connect import fetch, open_reader
+from edge.store.log import StoreLog
 from edge.store.reader import Reader
 from edge.store.status import beside, read_status
 from edge.store.store import Store
 from hardware.errors import ConfigError, StoreError, StoreNewer
 from hardware.sim.gnss import GnssSimulator
 from hardware.sim.pty_player import PtyPlayer
+from sync.events import BY_NAME
+from sync.ids import Lane, Source
+from sync.ranges import Ranges
 from sync.seal.contract import Role
 
 ROLES = {1: Role.COMMAND, 2: Role.MEMBER, 3: Role.RELAY, 4: Role.MEMBER}
@@ -185,3 +191,37 @@ def test_what_cannot_start_says_what_is_wrong(tmp_path: Path) -> None:
         store.writer.submit(lambda tx: tx.conn.execute("PRAGMA user_version = 99").fetchall()).result()
     with pytest.raises(StoreNewer):
         run_role(config)
+
+
+async def test_a_station_whose_numbers_a_copy_uses_goes_on_under_a_new_life(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = load(write(tmp_path, "V1", "agent", 2, ""))
+    opened: list[Store] = []
+    open_store = Store.open
+
+    def remember(*args: Any, **options: Any) -> Store:
+        opened.append(open_store(*args, **options))
+        return opened[-1]
+
+    monkeypatch.setattr(Store, "open", remember)
+    monkeypatch.setattr("edge.roles.LIFE_S", 0.0)
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    task = asyncio.create_task(_run(config))
+    try:
+        await until(lambda: opened and read_status(beside(config.store)))
+        log = StoreLog(opened[0], keys.of(config).keyring(opened[0].life.incarnation))
+        given = Source(2, opened[0].life.incarnation, Lane.FLASH)
+        await asyncio.to_thread(log.merge_end, 1, {given: Ranges([(0, 9)])}, signed=True)
+        log.close()
+        await until(lambda: len(opened) == 2)
+        assert opened[1].life.predecessor == given.incarnation
+        text = await asyncio.wrap_future(opened[1].write_event(BY_NAME["message"].number, "P01", {0: "on"}))
+        await until(lambda: Reader(config.store, 2).events("WHERE e.kind = ?", (text.kind,)))
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert await asyncio.wait_for(task, 20) == 0
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)

@@ -231,17 +231,35 @@ def test_a_restored_copy_begins_a_new_life_and_gives_its_rows_once(nodes: dict[i
     assert f"predecessor {old:04x}" in str(texts[1])
 
 
-def test_a_peer_that_knows_numbers_we_never_gave_out_ends_this_life(nodes: dict[int, Node], tmp_path: Path) -> None:
+def test_a_peer_that_signs_for_numbers_we_never_gave_out_ends_this_life_once(
+    nodes: dict[int, Node], tmp_path: Path
+) -> None:
     vehicle = nodes[VEHICLE]
     vehicle.event("mine")
     source = Source(VEHICLE, vehicle.log.incarnation, Lane.COMMAND)
-    vehicle.log.merge_end(CENTRAL, {source: Ranges([(0, 3)])})
-    assert "never gave out" in vehicle.log.alarm
+    vehicle.log.merge_end(CENTRAL, {source: Ranges([(0, 3)])}, signed=True)
+    assert "never gave out" in vehicle.store.alarm
     assert vehicle.log.cut(Lane.COMMAND, 1000) == []
     vehicle.close()
-    nodes[VEHICLE] = Node(tmp_path, VEHICLE)
-    assert nodes[VEHICLE].store.life.predecessor == source.incarnation
-    assert len(cut_all(nodes[VEHICLE], Lane.COMMAND)) == 1
+    vehicle = nodes[VEHICLE] = Node(tmp_path, VEHICLE)
+    assert vehicle.store.life.predecessor == source.incarnation
+    assert len(cut_all(vehicle, Lane.COMMAND)) == 1
+    again = Source(VEHICLE, vehicle.log.incarnation, Lane.COMMAND)
+    vehicle.log.merge_end(CENTRAL, {again: Ranges([(0, 1 << 40)])}, signed=True)
+    assert not vehicle.store.alarm  # or a captured node could have us begin life after life
+
+
+def test_what_a_member_says_of_numbers_we_never_gave_out_is_left_out(nodes: dict[int, Node]) -> None:
+    vehicle = nodes[VEHICLE]
+    vehicle.event("mine")
+    (block,) = cut_all(vehicle, Lane.COMMAND)
+    source, silent = block.source, Source(VEHICLE, vehicle.log.incarnation, Lane.FLASH)
+    vehicle.log.merge_end(CENTRAL, {source: Ranges([(0, 1 << 40)]), silent: Ranges([(0, 9)])})
+    assert not vehicle.store.alarm
+    assert vehicle.log.end_of(CENTRAL) == {source: Ranges([(0, block.number)])}
+    vehicle.event("more")
+    (later,) = cut_all(vehicle, Lane.COMMAND)
+    assert later.number not in vehicle.log.end_of(CENTRAL)[source]
 
 
 def test_a_foreign_block_under_our_own_id_is_set_aside(nodes: dict[int, Node]) -> None:
@@ -249,9 +267,9 @@ def test_a_foreign_block_under_our_own_id_is_set_aside(nodes: dict[int, Node]) -
     block_id = BlockId(VEHICLE, vehicle.log.incarnation, Lane.HISTORY, 5)
     block = vehicle.ring.seal(block_id, KeyClass.FIELD, b"\x01x")
     assert list(vehicle.log.commit([Incoming(block_id, block, b"\x01x", Level.MEMBER, 0, "lan")])) == [Verdict.REFUSED]
-    assert not vehicle.log.alarm  # any member could have sealed that
+    assert not vehicle.store.alarm  # any member could have sealed that
     assert list(vehicle.log.commit([Incoming(block_id, block, b"\x01x", Level.ORIGIN, 0, "lan")])) == [Verdict.CONFLICT]
-    assert "another copy" in vehicle.log.alarm
+    assert "another copy" in vehicle.store.alarm
 
 
 def test_a_packet_heard_by_two_vehicles_is_one_observation(nodes: dict[int, Node]) -> None:
