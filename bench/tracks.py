@@ -1,23 +1,27 @@
 """Recorded tracks as batches: CSV files with t_ms, lat_e7, lon_e7, alt_cm, spd_cms, crs_cdeg, hr, spo2_d, temp_c, x1..x4.
 
-Other columns become kinds that no registry names; an empty cell is a value that is missing.
+Other columns become kinds that no registry names; a cell that is no number of 64 bits is a value that is missing.
 """
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from hardware.clock import ClockQuality
 from hardware.kinds import BY_NAME, Quality
 from hardware.observation import PROFILES, Column, Predictor, Profile
+from sync.codec.octets import HALF, MAX_COLUMNS
 from sync.records import Anchor, Batch, Row
 
 HOUR_MS: Final = 3_600_000
 RATES_S: Final = (0, 10, 30, 60)
-MIN_ROWS: Final = 100  # fewer are no series
+MIN_ROWS: Final = (
+    100  # fewer are mostly a block's head: not thinned further, and no part of a median that has longer ones
+)
+FAR: Final = 1 << 62  # times beyond are none: differences of the others fit 64 bits
 COARSE: Final = (
     100_000  # 1e-7 degrees, about a kilometre: the incident's fixed point is somewhere near, not at the first fix
 )
@@ -60,31 +64,59 @@ def _profile(columns: Sequence[Column]) -> Profile:
     return min(fitting, key=lambda p: len(p.columns)) if fitting else Profile(0, "", tuple(columns))
 
 
+def whole(cell: str) -> int | None:
+    """A cell's number, rounded; None where it is empty, not a number, or beyond 64 bits."""
+    try:
+        value = int(cell)
+    except ValueError:
+        try:
+            value = round(float(cell))
+        except (ValueError, OverflowError):
+            return None
+    return value if -HALF <= value < HALF else None
+
+
 def _value(cell: str, column: Column, divisor: int) -> int | None:
-    if not cell.strip():
+    found = whole(cell)
+    if found is None:
         return None
-    value = (2 * round(float(cell)) + divisor) // (2 * divisor)
+    value = (2 * found + divisor) // (2 * divisor)
     return value % 360 if column.predictor is Predictor.ANGLE else value
+
+
+def table(path: Path) -> tuple[list[str], list[list[str]]]:
+    """A file's header and the lines that have a time; ValueError when it is no CSV file of this form."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            header, *lines = list(csv.reader(file)) or [[]]
+    except csv.Error as error:
+        raise ValueError(f"not CSV: {error}") from error
+    header = [name.strip() for name in header]
+    if _TIME not in header:
+        raise ValueError(f"no column {_TIME}")
+    at = header.index(_TIME)
+    return header, [
+        line for line in lines if len(line) > at and (time := whole(line[at])) is not None and abs(time) < FAR
+    ]
 
 
 def read_track(path: Path, stream: int = 1) -> Batch:
     """One file as one batch of one stream, at the resolution of the measured reference (1e-6 degrees, 0.1 m, 0.1 m/s).
 
     The recorder's monotonic clock began with the incident: a block's first row carries it and none of its bits are counted.
+    ValueError when it is no such file.
     """
-    with path.open(newline="", encoding="utf-8") as file:
-        table = list(csv.reader(file))
-    header, lines = table[0] if table else [], table[1:]
+    header, lines = table(path)
     names = [name for name in header if name != _TIME]
+    if len(names) > MAX_COLUMNS:
+        raise ValueError(f"more than {MAX_COLUMNS} columns")
     columns = [_column(place, name) for place, name in enumerate(names)]
     profile = _profile([column for column, _ in columns])
     places = [profile.columns.index(column) for column, _ in columns]
     rows: list[Row] = []
     for line in lines:
         cells = dict(zip(header, line, strict=False))
-        if not cells.get(_TIME, "").strip():
-            continue
-        time = round(float(cells[_TIME]))
+        time = whole(cells[_TIME]) or 0
         values: list[int | None] = [None] * len(profile.columns)
         for place, name, (column, divisor) in zip(places, names, columns, strict=True):
             values[place] = _value(cells.get(name, ""), column, divisor)
@@ -118,15 +150,28 @@ def anchor_of(batch: Batch) -> Anchor:
     return Anchor(near[0], near[1], (batch.rows[0].wall_ms or 0) // HOUR_MS * HOUR_MS)
 
 
-def series(directory: Path) -> Iterator[Series]:
-    """Every file as recorded and, where that leaves a quarter of the rows out, thinned to one row in 10, 30, 60 seconds."""
-    for path in sorted(directory.glob("*.csv")):
-        whole = read_track(path)
-        if not whole.rows:
+def tracks(directory: Path) -> tuple[dict[Path, Batch], dict[str, str]]:
+    """Every CSV file with rows; and why others are left out, by name."""
+    found, left_out = {}, {}
+    for path in sorted(directory.glob("*.[cC][sS][vV]")):
+        try:
+            batch = read_track(path)
+        except (OSError, ValueError) as error:
+            left_out[path.name] = str(error)
             continue
-        anchor, before = anchor_of(whole), 2 * len(whole.rows)
+        if batch.rows:
+            found[path] = batch
+        else:
+            left_out[path.name] = "no rows"
+    return found, left_out
+
+
+def series(found: Mapping[Path, Batch]) -> Iterator[Series]:
+    """Every track as recorded and, where that leaves a quarter of the rows out, thinned to one row in 10, 30, 60 seconds."""
+    for path, recorded in found.items():
+        anchor, before = anchor_of(recorded), 2 * len(recorded.rows)
         for seconds in RATES_S:
-            batch = thinned(whole, seconds)
-            if len(batch.rows) >= MIN_ROWS and 4 * len(batch.rows) <= 3 * before:
+            batch = thinned(recorded, seconds)
+            if not seconds or (len(batch.rows) >= MIN_ROWS and 4 * len(batch.rows) <= 3 * before):
                 yield Series(path.stem, seconds, batch, anchor)
                 before = len(batch.rows)

@@ -17,7 +17,7 @@ from typing import Any, Final, TypeAlias
 
 import zstandard
 
-from bench.tracks import Series, series
+from bench.tracks import Series, series, tracks
 from bench.walkers import stations
 from sync.codec import priors, small
 from sync.codec.priors import CLASSES, CONFIDENCE, SCALES
@@ -175,7 +175,7 @@ def train(found: Iterable[Series]) -> bytes:
 
 def main(directories: Sequence[str]) -> int:
     """Train on all series of the directories and write the shipped table."""
-    table = train([*(each for name in directories for each in series(Path(name))), *stations()])
+    table = train([*(each for name in directories for each in series(tracks(Path(name))[0])), *stations()])
     priors.PATH.write_bytes(zstandard.ZstdCompressor(level=19).compress(table))
     return 0
 

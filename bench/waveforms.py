@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from struct import error as StructError
 from struct import iter_unpack, unpack_from
 from typing import Final
 
@@ -37,12 +38,14 @@ def _differences(data: bytes, encoding: int) -> Iterator[int]:
 
 
 def samples(path: Path) -> tuple[list[int], float]:
-    """All samples of a file's records in order, and their rate in Hz."""
+    """All samples of a file's records in order, and their rate in Hz; ValueError for what this reader does not know."""
     data, at, out, rate = path.read_bytes(), 0, [], 1.0
     while at + 48 <= len(data):
         count, factor, multiplier = unpack_from(">Hhh", data, at + 30)
         begins, blockette = unpack_from(">HH", data, at + 44)
         encoding, _, power = unpack_from(">BBB", data, at + blockette + 4)
+        if encoding not in (STEIM1, STEIM2) or not factor or not multiplier:
+            raise ValueError("no MiniSEED of Steim 1 or 2 with a rate")
         rate = (factor if factor > 0 else -1 / factor) * (multiplier if multiplier > 0 else -1 / multiplier)
         body = data[at + begins : at + (1 << power)]
         (value,) = unpack_from(">i", body, 4)
@@ -58,6 +61,8 @@ def samples(path: Path) -> tuple[list[int], float]:
 def waveform(path: Path) -> Series:
     """A file as one series of one column."""
     values, rate = samples(path)
+    if not values:
+        raise ValueError("no samples")
     profile = Profile(0, "", (Column(UNKNOWN_KIND, 0),))
     rows = []
     for at, value in enumerate(values):
@@ -65,3 +70,16 @@ def waveform(path: Path) -> Series:
         rows.append(Row(mono, START_MS + mono, int(ClockQuality.GNSS), (value,), (int(Quality.GOOD),)))
     batch = Batch(1, 1, profile, tuple(rows))
     return Series(path.stem, 0, batch, anchor_of(batch))
+
+
+def waveforms(directory: Path) -> tuple[list[tuple[Series, int]], dict[str, str]]:
+    """Every MiniSEED file with samples and its size in bytes; and why others are left out."""
+    found, left_out = [], {}
+    for path in sorted(directory.glob("*.mseed")):
+        try:
+            each = waveform(path)
+        except (OSError, ValueError, StructError) as error:
+            left_out[path.name] = str(error)
+        else:
+            found.append((each, path.stat().st_size))
+    return found, left_out

@@ -20,10 +20,11 @@ import msgpack
 import zstandard
 
 from bench import bounded
-from bench.tracks import Series, series
+from bench.tracks import MIN_ROWS, Series, series
+from bench.tracks import tracks as tracks_of
 from bench.train_rows import count, fit, installed, merge
 from bench.walkers import stations
-from bench.waveforms import waveform
+from bench.waveforms import waveforms
 from sync.codec import decode_batches, encode_batches, encode_within
 from sync.records import Batch
 
@@ -37,36 +38,39 @@ HEART: Final = 1
 
 
 def run(tracks: str = TRACKS, folds: int = 0) -> dict[str, Any]:
-    """Measure every CSV file of a directory in the form of bench/tracks.py.
+    """Measure every CSV file of a directory in the form of bench/tracks.py; left_out: those that are not, and why.
 
-    files: "name" or "name/seconds" -> rows, columns, bytes per observation by content budget (a series too short to fill a
-    frame has none), entropy and others' bytes, microseconds of processor time per observation. medians: the same over all series.
+    files: "name" or "name/seconds" -> rows, columns, bytes per observation by content budget (None where not one row fits),
+    entropy and others' bytes, microseconds of processor time per observation. medians: the same over all series of MIN_ROWS
+    rows and more, or over all where none is that long.
     people: medians of series at 1 Hz with a heart rate and seven columns. folds: 0 measures with the shipped priors; n > 1
     with priors trained on the files of the other folds alone, so that no file knows itself. waveforms: MiniSEED files, bytes
     per sample. bounded: bench/bounded.py.
     """
-    found = list(series(Path(tracks)))
+    read, left_out = tracks_of(Path(tracks))
+    found = list(series(read))
     measured = _held_out(found, folds) if folds > 1 else {_label(each): _measure(each) for each in found}
-    people = [measured[_label(each)] for each in found if _is_person(each)]
+    long = [each for each in found if len(each.batch.rows) >= MIN_ROWS] or found
+    people = [measured[_label(each)] for each in long if _is_person(each)]
+    waves, damaged = waveforms(Path(tracks))
     return {
         "tracks": len({each.name for each in found}),
         "series": len(found),
         "priors": "shipped" if folds < 2 else f"trained on the other {folds - 1} of {folds} folds",
-        "medians": _medians(list(measured.values())),
+        "medians": _medians([measured[_label(each)] for each in long]),
         "people": _medians(people),
         "files": measured,
-        "waveforms": {path.stem: _waveform(path) for path in sorted(Path(tracks).glob("*.mseed"))},
+        "waveforms": {each.name: _waveform(each, own) for each, own in waves},
+        "left_out": left_out | damaged,
         "bounded": bounded.run(tracks),
         "ok": bool(found),
     }
 
 
-def _waveform(path: Path) -> dict[str, Any]:
-    each = waveform(path)
+def _waveform(each: Series, size: int) -> dict[str, Any]:
     measured = _measure(each)
-    own = round(path.stat().st_size / len(each.batch.rows), 3)
     return {
-        "miniseed": own,
+        "miniseed": round(size / len(each.batch.rows), 3),
         **{name: measured[name] for name in ("rows", "200", "1750", "bulk", "bulk_encode_us", "bulk_decode_us")},
     }
 
@@ -91,7 +95,9 @@ def _held_out(found: Sequence[Series], folds: int) -> dict[str, dict[str, Any]]:
 def _is_person(each: Series) -> bool:
     kinds = {column.kind for column in each.batch.profile.columns}
     steps = [(b.wall_ms or 0) - (a.wall_ms or 0) for a, b in pairwise(each.batch.rows)]
-    return not each.seconds and HEART in kinds and _carried(each.batch) >= PERSON_COLUMNS and median(steps) <= 1000
+    return (
+        not each.seconds and HEART in kinds and _carried(each.batch) >= PERSON_COLUMNS and median(steps or [0]) <= 1000
+    )
 
 
 def _carried(batch: Batch) -> int:
@@ -115,7 +121,7 @@ def _measure(each: Series) -> dict[str, Any]:
 
 
 def _framed(each: Series, batch: Batch, budget: int, out: dict[str, Any]) -> float | None:
-    """Bytes per observation of full frames, the last one left out; None where not even one is full."""
+    """Bytes per observation of full frames, the last one left out where there is another; None where not one row fits."""
     at = size = rows = 0
     encoding = decoding = 0.0
     while at < len(batch.rows):
@@ -129,11 +135,11 @@ def _framed(each: Series, batch: Batch, budget: int, out: dict[str, Any]) -> flo
         decoding += time.process_time() - encoded
         encoding += encoded - started
         at += taken
-        if at < len(batch.rows):
+        if at < len(batch.rows) or not rows:
             size, rows = size + len(body), rows + taken
     out[f"{budget}_encode_us"] = round(encoding / len(batch.rows) * 1e6, 1)
     out[f"{budget}_decode_us"] = round(decoding / len(batch.rows) * 1e6, 1)
-    return round(size / rows, 3) if rows else None
+    return round(size / rows, 3)
 
 
 def _verify(got: Sequence[Batch], rows: Sequence[Any]) -> None:

@@ -229,22 +229,36 @@ def test_the_headline_can_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_any_directory_of_tracks_is_measured(tmp_path: Path) -> None:
-    """Other columns, gaps, decimals, clocks that stand still or go back, files of nothing."""
+    """Other columns, gaps, decimals, clocks that stand still or go back, Windows' line ends, files of nothing or of something else."""
     chance = random.Random(4)
     lines = ["co_ppm,t_ms,lat_e7,lon_e7,hr,pressure,x1,x2"]
     for at in range(400):
         time = 1_700_000_000_000 + at * 1000 - (50_000 if at == 200 else 0)
         gap = at % 50 > 44
         where = "," if gap else f"{305_000_000 + at * 90},{-1_799_999_000 - at * 90}"
-        lines.append(f"{at % 7},{time},{where},{'' if at % 9 == 0 else 80 + at % 5},{chance.gauss(900, 3):.1f},{-at},")
-    (tmp_path / "odd.csv").write_text("\n".join([*lines, "", ",,,,,,,"]) + "\n")
-    (tmp_path / "empty.csv").write_text("t_ms,lat_e7\n")
-    (tmp_path / "nothing.csv").write_text("")
+        heart = ("", "nan", "inf", "-", 10**30)[at % 5] if at % 9 == 0 else 80 + at % 5
+        lines.append(f"{at % 7},{time},{where},{heart},{chance.gauss(900, 3):.1f},{-at},")
+    (tmp_path / "odd.CSV").write_bytes(b"\xef\xbb\xbf" + "\r\n".join([*lines, "", ",,,,,,,"]).encode())
     (tmp_path / "alone.csv").write_text("t_ms,lat_e7,lon_e7\n5,1,2\n")
+    others = {
+        "empty.csv": b"t_ms,lat_e7\n", "nothing.csv": b"", "semicolon.csv": b"t_ms;lat_e7\n5;1\n", "picture.csv": b"\x89PNG",
+        "wide.csv": ("t_ms" + ",a" * 70).encode(), "cut.mseed": bytes(100),
+    }  # fmt: skip
+    for name, content in others.items():
+        (tmp_path / name).write_bytes(content)
     (tmp_path / "notes.txt").write_text("not a track")
     found = wire.run(str(tmp_path))
-    assert found["ok"] and set(found["files"]) == {"odd"}
+    assert found["ok"] and set(found["files"]) == {"odd", "alone"} and set(found["left_out"]) == set(others)
     assert found["files"]["odd"]["columns"] == 7 and 0 < found["files"]["odd"]["bulk"] < 6
+    assert all(found["medians"][key] == found["files"]["odd"][key] for key in ("63", "1750", "bulk"))
+
+
+def test_short_tracks_count_where_there_are_no_longer_ones(tmp_path: Path) -> None:
+    """One frame that holds all rows is then what a budget costs; a track of slow and rare fixes has no bounded way."""
+    rare = "".join(f"{at * 3_600_000},{305_000_000 + at},1079800000\n" for at in range(20))
+    (tmp_path / "rare.csv").write_text("t_ms,lat_e7,lon_e7\n" + rare)
+    found = wire.run(str(tmp_path))
+    assert found["medians"]["1750"] == found["medians"]["bulk"] and not found["bounded"]["files"]
 
 
 def test_priors_can_be_trained_without_what_is_measured(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -312,8 +326,8 @@ def try_damaged(seed: int, count: int) -> int:
     return refused
 
 
-def test_ten_thousand_damaged_blocks() -> None:
-    assert try_damaged(1, 10_000) > 1000
+def test_damaged_blocks() -> None:
+    assert try_damaged(1, 2000) > 200
 
 
 @pytest.mark.campaign
