@@ -2,7 +2,8 @@
 
 The block, behind one marker byte, is a number in base 9973, the largest prime below 10000, so every group is a
 symbol of the field GF(9973). Check groups make it a Reed-Solomon code (evaluations of one polynomial at 0, 1, 2, …):
-c check groups find and repair e misheard groups and m missing ones whenever 2e + m <= c, whatever the digits were.
+c check groups find and repair e misheard groups and m missing ones whenever 2e + m <= c, whatever the digits were. Where
+c - m is odd one misheard group more is found, by doubting each group in turn, if only one block can have been meant.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from hardware.errors import DecodeError
 PRIME: Final = 9973
 MOST_BYTES: Final = 240
 LINE: Final = 5  # groups to a line when written down
+SHORT: Final = 40  # groups up to which each is doubted in turn: longer messages have checks enough
 
 
 def checks(data_groups: int) -> int:
@@ -54,13 +56,11 @@ def decode(groups: Sequence[str]) -> tuple[bytes, list[int]]:
     spare = len(groups) - count - missing
     if spare < 0:
         raise DecodeError(f"{missing} groups are missing, at most {len(groups) - count} can be repaired")
-    for errors in range(spare // 2 + 1):
-        values = _solve(heard, count, errors, len(groups))
-        if values is None:
-            continue
-        wrong = [at + 1 for at, group in enumerate(groups) if not _is_group(group) or int(group) != values[at]]
-        return _block(values[:count]), wrong
-    raise DecodeError("too many groups are wrong: ask for them again, or mark the doubtful ones as missing")
+    values = _nearest(heard, count, spare, len(groups)) or _doubting(heard, count, spare, len(groups))
+    if values is None:
+        raise DecodeError("too many groups are wrong: ask for them again, or mark the doubtful ones as missing")
+    wrong = [at + 1 for at, group in enumerate(groups) if not _is_group(group) or int(group) != values[at]]
+    return _block(values[:count]), wrong
 
 
 def lines(groups: Sequence[str]) -> list[str]:
@@ -92,6 +92,24 @@ def _interpolate(points: Sequence[tuple[int, int]], at: int) -> int:
                 above, below = above * (at - other) % PRIME, below * (x - other) % PRIME
         total += y * above * pow(below, -1, PRIME)
     return total % PRIME
+
+
+def _nearest(heard: Sequence[tuple[int, int]], count: int, spare: int, total: int) -> list[int] | None:
+    """The code word with the fewest errors, if half of the spare checks suffice."""
+    tries = (_solve(heard, count, errors, total) for errors in range(spare // 2 + 1))
+    return next((values for values in tries if values is not None), None)
+
+
+def _doubting(heard: Sequence[tuple[int, int]], count: int, spare: int, total: int) -> list[int] | None:
+    """The code word one error farther away than half of an odd number of spare checks, if there is only one."""
+    if spare % 2 == 0 or total > SHORT:
+        return None
+    found = {
+        tuple(values)
+        for at in range(len(heard))
+        if (values := _solve([*heard[:at], *heard[at + 1 :]], count, spare // 2, total)) is not None
+    }
+    return list(found.pop()) if len(found) == 1 else None
 
 
 def _solve(heard: Sequence[tuple[int, int]], count: int, errors: int, total: int) -> list[int] | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
+import unicodedata
 from argparse import Namespace
 from pathlib import Path
 from typing import Final
@@ -61,7 +62,7 @@ def read(args: Namespace) -> int:
 def heard(text: str) -> list[str]:
     """The groups of a text: whatever stands between blanks, less headings and the one or two digits that number a line."""
     found: list[str] = []
-    for line in text.splitlines():
+    for line in unicodedata.normalize("NFKC", text).splitlines():  # a Chinese keyboard writes full-width digits
         words = line.split()
         if words and len(words[0]) <= 2 and words[0].isdigit():
             words = words[1:]

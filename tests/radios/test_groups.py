@@ -49,15 +49,36 @@ def test_five_missing_are_repaired_and_six_are_refused_in_words() -> None:
         decode(groups)
 
 
-def test_three_wrong_digits_are_found_and_mended_once_marked() -> None:
+@settings(max_examples=8, deadline=None)
+@given(st.binary(min_size=12, max_size=40), st.randoms(use_true_random=False))
+def test_three_wrong_digits_that_nobody_marked_are_repaired(block: bytes, chance: random.Random) -> None:
+    groups = encode(block)
+    hurt = sorted(chance.sample(range(len(groups)), 3))
+    for at in hurt:
+        place = 10 ** chance.randrange(4)
+        digit = int(groups[at]) // place % 10
+        groups[at] = f"{int(groups[at]) + ((digit + chance.randrange(1, 10)) % 10 - digit) * place:04d}"
+    assert decode(groups) == (block, [at + 1 for at in hurt])
+
+
+def test_four_wrong_digits_are_found_and_repaired_once_three_are_marked() -> None:
     block = bytes(range(40))
     groups = encode(block)
-    for at in (2, 11, 25):
+    for at in (2, 11, 17, 25):
         groups[at] = f"{(int(groups[at]) + 10) % 10000:04d}"
     with pytest.raises(DecodeError, match="too many groups are wrong"):
         decode(groups)
-    groups[2] = groups[11] = ""
-    assert decode(groups) == (block, [3, 12, 26])
+    groups[2] = groups[11] = groups[17] = ""
+    assert decode(groups) == (block, [3, 12, 18, 26])
+
+
+def test_where_two_blocks_fit_as_well_none_is_taken() -> None:
+    groups = encode(bytes(range(40)))
+    for at in (0, 7, 13, 22):
+        groups[at] = ""
+    groups[3] = f"{(int(groups[3]) + 1) % PRIME:04d}"
+    with pytest.raises(DecodeError, match="too many groups are wrong"):
+        decode(groups)
 
 
 @pytest.mark.parametrize("size", [1, 13, 40, 78, 200, MOST_BYTES])
