@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import math
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -14,6 +15,8 @@ from hardware.driver import Health
 from hardware.errors import LinkBusy, LinkDown, StoreError
 from radios.bearer import Bearer, Limits
 from sync.exchange import Exchange, Outgoing
+
+log = logging.getLogger(__name__)
 
 LEAST_S: Final = 0.01  # a bearer without budget is asked again no sooner
 LINKED: Final = (Health.UP, Health.DEGRADED)
@@ -47,6 +50,8 @@ class Link:
         health = self.bearer.health
 
         def told() -> None:
+            if health.state is not reporter.row.state:
+                log.info("link %s: %s", self.bearer.name, health.said(self._clock.mono(), self.bearer.budget()))
             reporter.health(health.state, health.why)
             self._wake.set()
 

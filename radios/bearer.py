@@ -125,6 +125,12 @@ class LinkHealth:
             "budget_wait_s": None if budget.wait_s == math.inf else round(budget.wait_s, 1),
         }
 
+    def said(self, now: float, budget: Budget) -> str:
+        """The known facts of `row` on one line, for the log."""
+        return " ".join(
+            f"{name}={value}" for name, value in self.row(now, budget).items() if value not in (None, "", {})
+        )
+
 
 def _ago(then: float | None, now: float) -> float | None:
     return None if then is None else round(max(now - then, 0.0), 1)

@@ -9,11 +9,11 @@ import shutil
 import stat
 import sys
 from argparse import Namespace
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from edge import intents, keys
 from edge.config import Config, Named, brokers, listen, load, problems
@@ -33,6 +33,15 @@ LITTLE_BYTES: Final = 200_000_000
 SMALLEST: Final = (80, 24)
 ADAPTERS: Final = Path("/sys/class/bluetooth")
 PORTS: Final = Path("/dev/serial/by-id")
+FACTS: Final = {
+    "since_s": ("已 {} 秒", "for {} s"),
+    "last_in_s": ("末次收 {} 秒前", "last byte in {} s ago"),
+    "last_out_s": ("末次发 {} 秒前", "last byte out {} s ago"),
+    "loss": ("丢失 {}", "loss {}"),
+    "latency_s": ("时延 {} 秒", "latency {} s"),
+    "budget_bytes": ("现可发 {} 字节", "{} bytes may go now"),
+    "budget_wait_s": ("再等 {} 秒可发", "more in {} s"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +51,7 @@ class Finding:
     what: str
     state: State
     said: Said
+    facts: Mapping[str, Any] = field(default_factory=dict)  # of a link or device that a running agent told of
 
 
 def doctor(args: Namespace) -> int:
@@ -61,7 +71,9 @@ async def _tell(config: Config, words: Words, as_json: bool) -> int:
     symbols, bad = pick_symbols(), 0
     async for finding in examine(config):
         bad += finding.state is State.BAD
-        row = {"what": finding.what, "state": finding.state.value, "text": words.of(finding.said)}
+        row: dict[str, Any] = {"what": finding.what, "state": finding.state.value, "text": words.of(finding.said)}
+        if finding.facts:
+            row["facts"] = dict(finding.facts)
         shown = f"{symbols[finding.state]:<2} {finding.what:<22} {row['text']}"
         print(json.dumps(row, ensure_ascii=False) if as_json else shown, flush=True)
     if not as_json:
@@ -168,8 +180,14 @@ def _own_word(config: Config) -> Iterator[Finding]:
     words = Words("zh"), Words("en")
     for row in (*status.get("devices", ()), *status.get("links", ())):
         state, word = HEALTH[Health(row["state"])]
-        zh, en = (f"{each(word)} {row['why']}".strip() for each in words)
-        yield Finding(row["name"], state, (zh, en))
+        zh, en = (" ".join(filter(None, (each(word), row["why"], _facts(row, each)))) for each in words)
+        yield Finding(row["name"], state, (zh, en), row)
+
+
+def _facts(row: Mapping[str, Any], words: Words) -> str:
+    """What a link or device knows of itself beyond state and reason, as radios.bearer.LinkHealth.row names it."""
+    known = [(said, name, row[name]) for name, said in FACTS.items() if row.get(name) is not None]
+    return ", ".join(words.of(said).format(f"{value:.0%}" if name == "loss" else value) for said, name, value in known)
 
 
 # devices and links

@@ -18,6 +18,7 @@ from edge.store.store import Store
 from edge.supervisor import Supervisor, Task
 from hardware.clock import SystemClock
 from hardware.driver import Health
+from radios.bearer import Budget, LinkHealth
 from sync.seal.contract import Role
 from tui.cli import main
 from tui.doctor import examine
@@ -149,7 +150,9 @@ def test_with_an_agent_at_work_its_own_word_counts(file: Path) -> None:
     config.store.parent.mkdir()
     store = Store.open(config.store, 2, ballast=0, machine=file.parent / "machine")
     rows = [{"name": "gas0", "state": "down", "why": "unplugged"}, {"name": "gnss0", "state": "up", "why": ""}]
-    store.write_status({"devices": rows, "links": [{"name": "lora", "state": "degraded", "why": "busy"}]})
+    health = LinkHealth(Health.DEGRADED, "busy", since=10.0, last_in=70.0, last_out=98.5, loss=0.25, latency_s=4.0)
+    link = {"name": "lora", **health.row(100.0, Budget(180, 3, 2.5))}
+    store.write_status({"devices": rows, "links": [link]})
 
     async def look() -> dict[str, tuple[State, str]]:
         supervisor = Supervisor(SystemClock())
@@ -167,7 +170,9 @@ def test_with_an_agent_at_work_its_own_word_counts(file: Path) -> None:
     store.close()
     assert seen["agent"] == (State.OK, "is running")
     assert (seen["gas0"], seen["gnss0"], seen["lora"]) == (
-        (State.BAD, "down unplugged"), (State.OK, "up"), (State.WARN, "weak busy"),
+        (State.BAD, "down unplugged"),
+        (State.OK, "up"),
+        (State.WARN, "weak busy for 90.0 s, last byte in 30.0 s ago, last byte out 1.5 s ago, loss 25%, latency 4.0 s, 180 bytes may go now, more in 2.5 s"),
     )  # fmt: skip
 
 
