@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import sys
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
+from itertools import chain, count
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from hardware.errors import DecodeError, SanduanError
 from radios import qr
 from sync.trust.enrolment import GRANT, INVITE, REQUEST
 from tui.words import LANGUAGES, pick
 
+Made = TypeVar("Made")
 SUFFIXES: Final = {INVITE: ".sdinvite", REQUEST: ".sdrequest", GRANT: ".sdgrant"}
 LARGEST: Final = 1 << 16  # bytes of a message read from outside
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "saved": ("已存:{path}", "saved: {path}"),
     "no message": ("{path} 里没有{kind}", "{path} holds no {kind}"),
+    "there": ("{path}:已有此文件,不覆盖;请换一个名字", "{path}: exists and is not overwritten; name another file"),
+    "damaged": ("{path}:不完整或已损坏({why}),请重新取得", "{path}: incomplete or damaged ({why}); get it once more"),
     "many": ("{path} 里有多个:{names};请指定文件", "{path} holds several: {names}; name the file"),
     "kind.sdinvite": ("邀请", "invite"),
     "kind.sdrequest": ("给本事件的申请", "request for this incident"),
@@ -81,11 +85,13 @@ def _kinds(args: Namespace, marks: tuple[bytes, ...]) -> str:
 def hand_out(args: Namespace, mark: bytes, data: bytes, name: str) -> None:
     """Show a message as QR codes where a person looks, and write it where asked to."""
     if args.output:
-        path = Path(args.output)
-        if path.is_dir():
-            path = (path / "sanduan" if (path / "sanduan").is_dir() else path) / (name + SUFFIXES[mark])
+        path = _place(Path(args.output), name + SUFFIXES[mark], data)
         try:
-            path.write_bytes(data)
+            if not path.exists():
+                with path.open("xb") as file:
+                    file.write(data)
+            elif _read(path) != data:
+                raise SanduanError(_say(args, "there", path=path))
         except OSError as error:
             raise SanduanError(f"{path}: {error.strerror}") from None
         print(_say(args, "saved", path=path))
@@ -93,6 +99,30 @@ def hand_out(args: Namespace, mark: bytes, data: bytes, name: str) -> None:
         codes = qr.texts(data)
         for number, text in enumerate(codes, 1):
             print(f"{number}/{len(codes)}\n{qr.screen(text)}{text}")
+
+
+def vacant(args: Namespace) -> None:
+    """Before anything is made that would be lost: a file named for it must not exist. SanduanError."""
+    if args.output and (path := Path(args.output)).exists() and not path.is_dir():
+        raise SanduanError(_say(args, "there", path=path))
+
+
+def decoded(args: Namespace, decode: Callable[[bytes], Made], data: bytes) -> Made:
+    """A message as `decode` understands it; SanduanError in words for people when it does not."""
+    try:
+        return decode(data)
+    except DecodeError as error:
+        raise SanduanError(_say(args, "damaged", path=args.message, why=error)) from None
+
+
+def _place(path: Path, name: str, data: bytes) -> Path:
+    """The file to write: on a stick one that is free, or has these bytes already."""
+    if not path.is_dir():
+        return path
+    folder = path / "sanduan" if (path / "sanduan").is_dir() else path
+    stem, suffix = name.rsplit(".", 1)
+    names = chain((name,), (f"{stem}-{number}.{suffix}" for number in count(2)))
+    return next(file for each in names if not (file := folder / each).exists() or _read(file) == data)
 
 
 def _say(args: Namespace, key: str, /, **words: object) -> str:

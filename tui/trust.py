@@ -13,7 +13,7 @@ from typing import Any, Final
 from edge import keys
 from edge.config import Config, load
 from edge.identity import vault
-from edge.identity.enrol import accept, complete, found, invite, invited, join, revoke, waiting
+from edge.identity.enrol import accept, complete, found, invite, invited, join, ours, revoke, waiting
 from edge.identity.identity import KEY_FILE, Identity, lock_of
 from edge.store.review import last_numbers
 from hardware.clock import SystemClock
@@ -23,7 +23,7 @@ from sync.seal.contract import Role
 from sync.seal.suites import suite_of
 from sync.trust.certificate import Certificate
 from sync.trust.enrolment import GRANT, INVITE, REQUEST, Grant, Invite, Request, code
-from tui.handover import hand_out, message
+from tui.handover import decoded, hand_out, message, vacant
 from tui.words import LANGUAGES, pick
 
 ROLE_WORDS: Final = {
@@ -44,7 +44,9 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "revoked": ("已吊销 {names};密钥更换为第 {epoch} 期。代理程序会自行播发", "revoked {names}; keys changed to epoch {epoch}. The running agent spreads it"),
     "rekeyed": ("密钥更换为第 {epoch} 期。代理程序会自行播发", "keys changed to epoch {epoch}. The running agent spreads it"),
     "nobody": ("名册里没有 {name}", "{name} is not on the roster"),
+    "several": ("名册里有多个 {name}(编号 {nodes}):请写编号", "several are named {name} (nodes {nodes}); give the number"),
     "no file": ("请给出 -k 身份文件", "which identity? -k FILE"),
+    "outside": ("{path}:尚未入网,先取得准入文件并再次运行 sanduan join", "{path}: not let in yet; sanduan join once more, with the grant"),
     "again": ("再输一次: ", "once more: "),
     "new": ("新口令: ", "new passphrase: "),
     "differ": ("两次口令不同", "the passphrases differ"),
@@ -90,6 +92,7 @@ def create(args: Namespace) -> int:
 
 def invite_(args: Namespace) -> int:
     """Reserve an index for a node and hand out the invite."""
+    vacant(args)
     try:
         made = invite(_identity(args), args.name, Role[args.role.upper()], index=args.node, span=args.range)
     except ValueError as error:
@@ -102,13 +105,14 @@ def invite_(args: Namespace) -> int:
 def join_(args: Namespace) -> int:
     """Answer an invite with a request, or take the grant that followed."""
     path = _keys_path(args)
-    data = message(args, (GRANT, INVITE) if path.exists() else (INVITE,))
-    if data.startswith(GRANT):
-        return _finish(args, path, Grant.decode(data))
-    offer = Invite.decode(data)
+    identity = Identity.open(path, lock_of(path, _unlock(args))) if path.exists() else None
+    marks = (GRANT, INVITE) if identity else (INVITE,)
+    data = message(args, marks, lambda data: identity is None or _for_us(identity, data))
+    if identity and data.startswith(GRANT):
+        return _finish(args, identity, decoded(args, Grant.decode, data))
+    offer = decoded(args, Invite.decode, data)
     offer.roster()
-    if path.exists():
-        identity = Identity.open(path, lock_of(path, _unlock(args)))
+    if identity:
         offer, asked = _asked(identity, offer)
     else:
         identity, asked = join(path, _new_lock(args), offer)
@@ -120,8 +124,9 @@ def join_(args: Namespace) -> int:
 
 def accept_(args: Namespace) -> int:
     """Let a node in, once a person has typed in the digits of its screen."""
+    vacant(args)
     identity = _identity(args)
-    asked = Request.decode(message(args, (REQUEST,), lambda data: _ours(identity, data)))
+    asked = decoded(args, Request.decode, message(args, (REQUEST,), lambda data: _ours(identity, data)))
     offer = invited(identity, asked)
     typed = args.code or _ask(_say(args, "asked", **_who(args, offer)))
     made = accept(identity, asked, typed, minutes=_minutes(), days=args.days)
@@ -184,7 +189,10 @@ def _identity(args: Namespace) -> Identity:
     if args.config:
         return keys.of(load(Path(args.config)))
     path = _keys_path(args)
-    return Identity.open(path, lock_of(path, _unlock(args)))
+    identity = Identity.open(path, lock_of(path, _unlock(args)))
+    if not identity.enrolled:
+        raise SanduanError(_say(args, "outside", path=path))
+    return identity
 
 
 def _keys_path(args: Namespace) -> Path:
@@ -226,8 +234,7 @@ def _asked(identity: Identity, offer: Invite) -> tuple[Invite, Request]:
     return offer, Request.decode(joining[1])
 
 
-def _finish(args: Namespace, path: Path, granted: Grant) -> int:
-    identity = Identity.open(path, lock_of(path, _unlock(args)))
+def _finish(args: Namespace, identity: Identity, granted: Grant) -> int:
     complete(identity, granted, _minutes())
     own = identity.certificate
     role = ROLE_WORDS[own.role][_which(args)]
@@ -243,12 +250,26 @@ def _ours(identity: Identity, data: bytes) -> bool:
     return True
 
 
+def _for_us(identity: Identity, data: bytes) -> bool:
+    """Any invite, and of the grants on a stick the one for this device."""
+    try:
+        return not data.startswith(GRANT) or identity.enrolled or ours(identity, Grant.decode(data))
+    except DecodeError:
+        return False
+
+
 def _node(args: Namespace, identity: Identity, text: str) -> int:
     """A node by name or index."""
-    held = identity.roster.named(text) or (identity.roster.get(int(text)) if text.isdecimal() else None)
-    if held is None:
+    revoked = identity.keyring(0).revoked
+    named = [held.index for held in identity.roster if held.name == text]
+    found = [index for index in named if index not in revoked] or named
+    if not found and text.isdecimal() and int(text) in identity.roster:
+        found = [int(text)]
+    if not found:
         raise SanduanError(_say(args, "nobody", name=text))
-    return held.index
+    if len(found) > 1:
+        raise SanduanError(_say(args, "several", name=text, nodes=", ".join(map(str, found))))
+    return found[0]
 
 
 def _offered(identity: Identity, offer: Invite) -> dict[str, Any]:

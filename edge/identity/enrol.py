@@ -131,6 +131,12 @@ def let_in(identity: Identity, asked: Request, validity: tuple[int, int] = (0, 0
     return granted
 
 
+def ours(identity: Identity, granted: Grant) -> bool:
+    """Whether a grant answers what this device asked."""
+    joining = identity.secrets.joining
+    return bool(joining) and granted.answers(Request.decode(joining[1]), identity.suite)
+
+
 def complete(identity: Identity, granted: Grant, minutes: int | None = None) -> None:
     """The device takes its grant; SealError when it is not its own, not as promised, or over by this machine's clock."""
     if identity.enrolled:

@@ -144,6 +144,10 @@ class Grant:
     salt: bytes
     enclosed: bytes
 
+    def answers(self, asked: Request, suite: Suite) -> bool:
+        """Whether it was made for this request."""
+        return self.reference == suite.digest(asked.encode())[:REFERENCE] and self.certificate.public == asked.public
+
     def encode(self) -> bytes:
         """The message."""
         return GRANT + self.reference + self.certificate.encode() + varint(self.epoch) + self.salt + self.enclosed
@@ -173,12 +177,15 @@ def take(granted: Grant, invite: Invite, asked: Request, keyring: Keyring) -> tu
     keyring: of the device that asked, with the invite's chain admitted.
     """
     certificate = granted.certificate
-    if granted.reference != keyring.suite.digest(asked.encode())[:REFERENCE] or certificate.public != asked.public:
-        raise SealError("this grant answers another request")
+    if not granted.answers(asked, keyring.suite):
+        raise SealError("this grant answers another request (准入文件属于另一台设备)")
     if (certificate.index, certificate.role, certificate.issuer) != (invite.index, invite.role, invite.inviter.index):
-        raise SealError("this grant is not what the invite promised")
+        raise SealError("this grant is not what the invite promised (准入文件与邀请不符)")
     context = _context(certificate, granted.epoch, granted.salt, keyring.suite)
-    secret = keyring.disclose(invite.inviter.index, context, granted.enclosed)
+    try:
+        secret = keyring.disclose(invite.inviter.index, context, granted.enclosed)
+    except SealError:
+        raise SealError("this grant is damaged; get it once more (准入文件已损坏,请重新取得)") from None
     return keys_of(secret[: 2 * KEY], certificate.role, keyring), secret[2 * KEY :]
 
 

@@ -153,6 +153,52 @@ def test_damaged_and_wrong_files(desks: dict[str, Desk], tmp_path: Path) -> None
     assert root.identity().charter.title == "青溪"
 
 
+def test_nothing_that_is_handed_out_takes_the_place_of_a_file(desks: dict[str, Desk], tmp_path: Path) -> None:
+    root, new, usb = desks["ROOT"], desks["V1"], stick(tmp_path)
+    before = root.keys.read_bytes()
+    assert "not overwritten" in root("invite", "V1", "-o", str(root.keys), status=1)
+    assert root.keys.read_bytes() == before
+    for _ in range(2):
+        root("invite", "V1", "-o", usb)
+    assert len({path.read_bytes() for path in (tmp_path / "stick").iterdir()}) == 2
+    file = str(tmp_path / "stick" / "V1-2.sdinvite")
+    assert digits(new("join", file, "-o", usb)) == digits(new("join", file, "-o", usb))
+    assert len(list((tmp_path / "stick").glob("*.sdrequest"))) == 1
+    assert "not let in yet" in new("roster", "show", status=1)
+
+
+def test_one_stick_carries_the_grants_of_many(desks: dict[str, Desk], tmp_path: Path) -> None:
+    root, usb, shared = desks["ROOT"], stick(tmp_path), tmp_path / "shared"
+    shared.mkdir()
+    for each in (desks["V1"], desks["X"]):
+        root("invite", each.name, "-o", usb)
+        request = tmp_path / each.name
+        shown = digits(each("join", f"{usb}/{each.name}.sdinvite", "-o", str(request)))
+        root("accept", str(request), "-o", str(shared), "--code", shown)
+    whole = (shared / "X.sdgrant").read_bytes()
+    (shared / "X.sdgrant").write_bytes(whole[:-1] + bytes([whole[-1] ^ 1]))
+    assert "damaged" in desks["X"]("join", str(shared), status=1)
+    assert "node 2" in desks["V1"]("join", str(shared))
+    (tmp_path / "cut").write_bytes(whole[:100])
+    assert "incomplete" in desks["X"]("join", str(tmp_path / "cut"), status=1)
+    (shared / "X.sdgrant").write_bytes(whole)
+    assert "node 3" in desks["X"]("join", str(shared))
+
+
+def test_a_name_that_two_nodes_have_revokes_neither(desks: dict[str, Desk], tmp_path: Path) -> None:
+    root = desks["ROOT"]
+    for each in ("V1", "X"):
+        request = str(tmp_path / f"{each}.request")
+        root("invite", "V1", "-o", str(tmp_path / f"{each}.invite"))
+        shown = digits(desks[each]("join", str(tmp_path / f"{each}.invite"), "-o", request))
+        root("accept", request, "--code", shown, "-o", str(tmp_path / f"{each}.grant"))
+    config = root.config()
+    assert "nodes 2, 3" in root("revoke", "V1", "-c", config, keys=False, status=1)
+    root("revoke", "2", "-c", config, keys=False)
+    assert "revoked V1" in root("revoke", "V1", "-c", config, keys=False)
+    assert root.identity().keyring(0).revoked.keys() == {2, 3}
+
+
 def test_revoking_by_name_beside_a_store(desks: dict[str, Desk], tmp_path: Path) -> None:
     root, captured, usb = desks["ROOT"], desks["X"], stick(tmp_path)
     enrol(root, captured, usb)
