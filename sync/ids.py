@@ -143,6 +143,8 @@ def varint(value: int) -> bytes:
 
 def read_varint(data: bytes, at: int, limit: int = 1 << 64) -> tuple[int, int]:
     """The integer at `at` and the offset behind it; DecodeError when cut short, not minimal, or not below `limit`."""
+    if at < len(data) and data[at] < 128 and data[at] < limit:
+        return data[at], at + 1
     value = shift = 0
     for index in range(at, min(at + 10, len(data))):
         byte = data[index]
