@@ -139,8 +139,13 @@ class Courier:
         target = (folder, tuple(nodes), carrier, serial_of(stamp), stamp.wall_ms)
         loading: Loading = await self._call(Loading, self._log, self._keyring, *target)
         with loading:
-            while frame := await self._call(loading.next):
-                await asyncio.to_thread(loading.write, frame)
+            frame: bytes = await self._call(loading.next)
+            while frame:  # the next one is made while the medium takes this one
+                writing = asyncio.create_task(asyncio.to_thread(loading.write, frame))
+                try:
+                    frame = await self._call(loading.next)
+                finally:
+                    await writing
                 self.progress = loading.progress
             self.progress = None
             return await asyncio.to_thread(loading.finish)

@@ -23,6 +23,7 @@ HEAD: Final = struct.Struct(">2sII")  # mark, length, CRC-32 of the payload
 MOST: Final = 1 << 20  # bytes of one record
 END: Final = b"\x00END"
 SUFFIX: Final = ".sdbundle"
+WINDOW: Final = 16 << 20  # bytes after which the medium is asked to begin, so that the last sync is short
 
 
 @dataclass(slots=True)
@@ -48,6 +49,7 @@ class BundleWriter:
         self._temporary = path.with_name(f".{path.name}.part")
         self._file: BinaryIO = self._temporary.open("wb", buffering=1 << 16)
         self._file.write(MAGIC)
+        self._begun = 0
 
     def add(self, payload: bytes) -> None:
         """Append one record; ValueError beyond 1 MiB."""
@@ -57,6 +59,9 @@ class BundleWriter:
         self._file.write(payload)
         self.records += 1
         self.bytes += len(payload)
+        if self.bytes - self._begun >= WINDOW:
+            self._begun = self.bytes
+            release(self._file)
 
     def set_first(self, payload: bytes) -> None:
         """Put another payload of the same length in the first record, once what it tells about the rest is known."""
@@ -112,14 +117,20 @@ def sync_folder(folder: Path) -> None:
             os.close(number)
 
 
+def release(file: BinaryIO) -> None:
+    """Ask the system to forget its copy of the file: what is not yet on the medium it begins to write, without waiting (Linux)."""
+    if hasattr(os, "posix_fadvise"):
+        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+
+
 def read_bundle(path: Path, damage: Damage, fresh: bool = False) -> Iterator[bytes]:
     """Every good record in order; `damage` is filled in as reading goes. DecodeError when it is no bundle at all.
 
     fresh: ask the system to forget its cached copy first, so that the medium itself answers.
     """
     with path.open("rb", buffering=1 << 16) as file:
-        if fresh and hasattr(os, "posix_fadvise"):
-            os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        if fresh:
+            release(file)
         if file.read(len(MAGIC)) != MAGIC:
             raise DecodeError(f"{path.name} is no bundle")
         while payload := _next(file, damage):

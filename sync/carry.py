@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -21,7 +22,8 @@ from sync.seal.keyring import Keyring
 
 FRAME: Final = 256 * 1024  # bytes of blocks in one frame
 BLOCK: Final = 32 * 1024  # what waits is cut to blocks of at most this for a stick
-SYNC: Final = 64 << 20  # bytes after which the medium must have caught up, so that the last sync is short
+SYNC: Final = 64 << 20  # bytes after which the medium must have caught up, so that the progress told is no lie on a slow stick
+AHEAD: Final = 128  # frames made before the medium has taken them: 32 MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +73,15 @@ def export(
 ) -> Manifest:
     """Write, publish and verify one bundle. OSError when the medium fails, DecodeError when it forgets."""
     with Loading(log, keyring, folder, nodes, carrier, serial, made_ms) as loading:
-        while frame := loading.next():
-            loading.write(frame)
-            told(loading.progress)
+        with ThreadPoolExecutor(1) as medium:  # frames are made while the medium writes
+            waiting: deque[Future[None]] = deque()
+            while frame := loading.next():
+                waiting.append(medium.submit(loading.write, frame))
+                if len(waiting) > AHEAD:
+                    waiting.popleft().result()
+                told(loading.progress)
+            for each in waiting:
+                each.result()
         return loading.finish()
 
 
