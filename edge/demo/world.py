@@ -69,10 +69,13 @@ class World:
         return Sockets(receivers, self.ports, self.gate.target, self.gate.port)
 
     def emitted(self) -> int:
-        """Observations that the simulators themselves count: epochs played, packets told to a host, wearables' own files."""
+        """Observations that the simulators themselves count: epochs played, packets told to a host, wearables' own files.
+
+        The relay reads nothing, so what its radio tells it does not count.
+        """
         files = [file for actor in MEASURING for file in home(self.folder, actor).glob("*.emitted")]
         epochs = sum(player.epochs for players in self._players.values() for player in players.values())
-        packets = sum(self._radios[actor.name].observations for actor in MEASURING)  # the relay reads none of its radio's
+        packets = sum(self._radios[actor.name].observations for actor in MEASURING)
         return epochs + packets + sum(file.stat().st_size for file in files)
 
     async def hush(self) -> None:
