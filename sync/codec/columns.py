@@ -39,7 +39,7 @@ def read_columns(data: bytes, series: ReadSeries) -> list[Batch]:
     for _ in range(count):
         stream, boot, profile = reader.uint(), reader.uint(), read_profile(reader)
         rows = reader.uint(MAX_ROWS + 1)
-        cells += rows * (len(profile.columns) + 1)
+        cells += (rows + 1) * (len(profile.columns) + 1)  # a batch's head is work too
         if cells > MAX_CELLS:
             raise DecodeError("too many values for one block")
         batches.append(Batch(stream, boot, profile, _read_rows(reader, series, rows, len(profile.columns))))

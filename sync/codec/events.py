@@ -19,6 +19,7 @@ VERSION: Final = 1
 MAX_PLAIN: Final = 1 << 20
 FEW: Final = 64  # events that are worth the stack, and bytes of them otherwise packed
 MUCH: Final = 4096
+MAX_DEPTH: Final = 64  # lists within lists
 _PLAIN, _ZSTD, _STACK = 0, 1, 2
 
 
@@ -84,8 +85,9 @@ def _flat(event: Event, source: Source) -> list[Any]:
 
 def _event(row: Any, source: Source) -> Event:
     ident, kind, actor, lamport, (boot, mono, wall, quality), body, parents, to, valid = row
-    ints = (kind, lamport, boot, mono, *to, *body)
-    if not all(map(_whole, ints)) or type(actor) is not str or type(body) is not dict:
+    if not all(map(_natural, (kind, lamport, boot, *to))) or not all(map(_whole, (mono, *body))):
+        raise DecodeError("events damaged")
+    if type(actor) is not str or type(body) is not dict or not all(map(_storable, body.values())):
         raise DecodeError("events damaged")
     if not all(value is None or _whole(value) for value in (wall, valid)):
         raise DecodeError("events damaged")
@@ -96,7 +98,7 @@ def _event(row: Any, source: Source) -> Event:
 
 def _ident(parts: Any, source: Source) -> EventId:
     origin, incarnation, number = parts if len(parts) == 3 else (source.origin, source.incarnation, *parts)
-    if not all(map(_whole, (origin, incarnation, number))):
+    if not all(map(_natural, (origin, incarnation, number))):
         raise DecodeError("events damaged")
     return EventId(origin, incarnation, number)
 
@@ -104,3 +106,14 @@ def _ident(parts: Any, source: Source) -> EventId:
 def _whole(value: Any) -> bool:
     """An integer that a store holds: signed 64 bits."""
     return type(value) is int and -event_stack.INT64 <= value < event_stack.INT64
+
+
+def _natural(value: Any) -> bool:
+    return _whole(value) and value >= 0
+
+
+def _storable(value: Any, depth: int = 0) -> bool:
+    """Whether it is a Value: no fractions, maps or extensions."""
+    if type(value) is list:
+        return depth < MAX_DEPTH and all(_storable(item, depth + 1) for item in value)
+    return value is None or type(value) in (bool, str, bytes) or _whole(value)

@@ -13,7 +13,7 @@ from sync.codec.priors import CLASS, UNKNOWN
 from sync.codec.range_coder import FREE, Coder, Decoder, Encoder, Mark
 from sync.records import Anchor, Batch, Row
 
-MAX_VALUES: Final = 1 << 18  # of one block, times included: what bounds a reader's time
+MAX_VALUES: Final = 1 << 18  # of one block, as `cells` counts them: what bounds a reader's time
 DRIFT_MS: Final = 1000  # a derived monotonic time may be this far off before it is sent anew
 _SPECIAL, _END, _STATUS, _RESET, _CHANGED = FREE, FREE + 1, FREE + 2, FREE + 3, FREE + 4  # slots of the flags' set
 _TYPICAL: Final = {1: (90, 0), 13: (90, 0), 2: (97, 0), 3: (366, -1), 41: (10, -1)}  # first guesses: value, exponent
@@ -185,8 +185,8 @@ def _scale(value: int, exponent: int, wanted: int) -> int:
 
 
 def cells(batch: Batch) -> int:
-    """How many values a batch has, times included."""
-    return len(batch.rows) * (len(batch.profile.columns) + 1)
+    """How many values a batch has, times included; its head counts as one row more."""
+    return (len(batch.rows) + 1) * (len(batch.profile.columns) + 1)
 
 
 def write_small(batches: Sequence[Batch], anchor: Anchor | None, budget: int | None) -> tuple[bytes, int]:
@@ -200,6 +200,7 @@ def write_small(batches: Sequence[Batch], anchor: Anchor | None, budget: int | N
         coder.raw(1, 1)
         window = len(batch.rows) if budget is None else min(len(batch.rows), 8 + (budget - len(coder.out)) * 2 // 5)
         rows = block.open(make_plan(batch, block.start, window))
+        room -= len(batch.profile.columns) + 1
         for row in batch.rows:
             rows.code(row)
             taken += 1
@@ -245,10 +246,13 @@ def read_small(data: bytes, anchor: Anchor | None) -> list[Batch]:
         plan = rows.plan
         got: list[Row] = []
         width = len(plan.profile.columns) + 1
+        room -= width
         while (row := rows.code(None)) is not None:
             room -= width
             if room < 0:
                 raise DecodeError("too many values for one block")
             got.append(row)
+        if room < 0:
+            raise DecodeError("too many values for one block")
         out.append(Batch(plan.stream, plan.boot, plan.profile, tuple(got)))
     return out

@@ -19,8 +19,8 @@ from bench.walkers import stations
 from hardware.errors import DecodeError
 from hardware.observation import PROFILE_NAMED, Predictor, Profile
 from hardware.observation import Column as Described
-from sync.codec import decode_batches, encode_batches, encode_within, small
-from sync.codec.columns import read_columns, write_columns, write_deltas
+from sync.codec import columns, decode_batches, encode_batches, encode_within, small
+from sync.codec.columns import read_columns, read_deltas, write_columns, write_deltas
 from sync.codec.model import FILTERED, MODES, Column, Sets
 from sync.codec.octets import Reader
 from sync.codec.plan import make_plan
@@ -347,7 +347,7 @@ def test_rows_beyond_the_reader_s_bound_are_not_written(monkeypatch: pytest.Monk
     monkeypatch.setattr(small, "MAX_VALUES", 1000)
     still = tuple(Row(at * 1000, ANCHOR.start_ms + at * 1000, 3, (50,), (0,)) for at in range(600))
     body, taken = write_small([Batch(1, 1, PROFILE_NAMED["battery"], still)], ANCHOR, 60_000)
-    assert taken == 500 and len(read_small(body, ANCHOR)[0].rows) == 500
+    assert taken == 499 and len(read_small(body, ANCHOR)[0].rows) == 499
     monkeypatch.setattr(small, "MAX_VALUES", 999)
     with pytest.raises(DecodeError, match="too many"):
         read_small(body, ANCHOR)
@@ -356,6 +356,22 @@ def test_rows_beyond_the_reader_s_bound_are_not_written(monkeypatch: pytest.Monk
 def test_columns_refuse_more_values_than_a_block_may_hold() -> None:
     with pytest.raises(DecodeError):
         read_columns(b"\x01\x01\x01\x06\xff\xff\xff\x7f", read_planes)
+
+
+def test_heads_of_empty_batches_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body full of batches of nothing would be many seconds of work and hundreds of megabytes."""
+    monkeypatch.setattr(columns, "MAX_CELLS", 650)
+    monkeypatch.setattr(small, "MAX_VALUES", 650)
+    wide = Batch(1, 1, Profile(0, "", tuple(Described(1000 + at, 0) for at in range(64))), ())
+    for count in (10, 11):
+        packed, coded = write_columns([wide] * count, write_deltas), write_small([wide] * count, ANCHOR, None)[0]
+        if count == 10:
+            assert read_columns(packed, read_deltas) == read_small(coded, ANCHOR) == [wide] * count
+            continue
+        with pytest.raises(DecodeError, match="too many"):
+            read_columns(packed, read_deltas)
+        with pytest.raises(DecodeError, match="too many"):
+            read_small(coded, ANCHOR)
 
 
 @pytest.mark.parametrize(

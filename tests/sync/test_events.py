@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from pathlib import Path
 
+import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -65,7 +66,7 @@ RECEIPT = event("receipt", {"of": [1, 0x1234, 77], "state": 1}, parents=(EventId
 TWO = (event("casualty", {"card": "M1", "colour": "red"}), event("casualty", {"card": "M2", "colour": "green"}, 413))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.lists(EVENTS, max_size=4), st.sampled_from([None, ANCHOR]))
 def test_events_come_back(events: list[Event], anchor: Anchor | None) -> None:
     assert decode_events(encode_events(events, anchor, source=SOURCE), anchor, source=SOURCE) == events
@@ -146,11 +147,33 @@ def broken(count: int, seed: int) -> None:
 
 
 def test_damage_is_one_exception() -> None:
-    broken(10_000, 1)
+    broken(3000, 1)
     for body in (b"\x12", b"\x12" + b"\xff" * 5000, b"\x13abc", b"\x22"):
         if body != b"\x12":
             with pytest.raises(DecodeError):
                 decode_events(body, ANCHOR, source=SOURCE)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {5: {0: 1.5}},
+        {5: {0: {1: 2}}},
+        {5: {0: msgpack.ExtType(5, b"x")}},
+        {5: {0: 2**63}},
+        {5: {0: [[1.0]]}},
+        {1: -1},
+        {0: [-1]},
+        {7: [-7]},
+    ],
+    ids=str,
+)
+def test_packed_events_hold_nothing_that_a_body_may_not(change: dict[int, object]) -> None:
+    row = [[1], 1, "", 1, [1, 1, None, 3], {0: [1, "a", b"b", None, True]}, [], [], None]
+    assert len(decode_events(b"\x10" + msgpack.packb([row]), ANCHOR, source=SOURCE)) == 1
+    odd = [change.get(at, value) for at, value in enumerate(row)]
+    with pytest.raises(DecodeError):
+        decode_events(b"\x10" + msgpack.packb([odd]), ANCHOR, source=SOURCE)
 
 
 @pytest.mark.campaign
