@@ -17,10 +17,10 @@ class SanduanError(Exception):
 
 
 class ConfigError(SanduanError):
-    """A configuration value is wrong; says file, key, value and what is allowed."""
+    """A configuration value is wrong; says file, key, value (None: there is none) and what is allowed."""
 
     def __init__(self, file: str, key: str, value: object, allowed: str) -> None:
-        super().__init__(f"{file}: {key} = {value!r}: {allowed}")
+        super().__init__(f"{file}: {key}: {allowed}" if value is None else f"{file}: {key} = {value!r}: {allowed}")
         self.file, self.key, self.value, self.allowed = file, key, value, allowed
 
 

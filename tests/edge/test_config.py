@@ -66,7 +66,7 @@ def test_a_right_file_has_defaults_and_absolute_paths(tmp_path: Path) -> None:
 def test_what_is_wrong_is_told(tmp_path: Path, more: str, key: str, allowed: str) -> None:
     text = f"{more}\n{BASE}" if more.startswith("stations") else f"{BASE}\n{more}\n"
     (found,) = problems(file(tmp_path, text))
-    assert found.key == key and allowed in found.allowed and str(tmp_path) in found.file
+    assert found.key == key and allowed in found.allowed and str(tmp_path) in found.file and "None" not in str(found)
     with pytest.raises(ConfigError):
         load(tmp_path / "sanduan.toml")
 
