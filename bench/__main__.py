@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import logging
 import pkgutil
 import sys
 from argparse import ArgumentParser
@@ -61,6 +62,7 @@ def one(name: str, argv: Sequence[str]) -> int:
 def main(argv: Sequence[str]) -> int:
     """The command; exit status."""
     name, *rest = argv or ["--help"]
+    logging.basicConfig(level=logging.ERROR)  # links that go down are what some benches are about
     if name == "all":
         results = {each: import_module(f"bench.{each}").run() for each in names() if each not in BY_NAME}
         _show(results, "--json" in rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -62,6 +63,7 @@ def _run(folder: Path, size: int) -> dict[str, Any]:
         "bytes": written,
         "blocks": blocks,
         "turns": TURNS,
+        "seed": SEED.decode(),
         "disk_MBps": round(plain / 1e6, 1),
         "disk_MBps_spread": _spread(written, plains),
         "export_verified_MBps": round(exported / 1e6, 1),
@@ -86,7 +88,7 @@ def _fill(log: StoreLog, ring: Any, size: int) -> int:
     """Another unit's sealed bulk data, as a vehicle holds it; the number of blocks."""
     unit = demo_keyring(SEED, ROLES, UNIT, demo_incarnation(SEED, UNIT))
     count = -(-size // BLOCK)
-    body = os.urandom(BLOCK)
+    body = random.Random(SEED).randbytes(BLOCK)
 
     def sealed() -> Iterator[tuple[BlockId, bytes]]:
         for number in range(count):

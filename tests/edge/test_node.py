@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
+
+import pytest
 
 from edge.node import Node
 from edge.sim.disk import FaultyLog
@@ -92,6 +95,21 @@ def test_a_hostile_link_only_delays() -> None:
         assert sum(disk.conflicts for disk in field.disks.values()) == 0
 
     play(scene, Harm(drop=0.2, duplicate=0.1, corrupt=0.05, shorten=0.05, reorder=0.2, late_s=2.0))
+
+
+def test_a_change_of_a_link_is_logged_with_what_it_knows(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "edge.link")
+
+    async def scene(field: Field) -> None:
+        await asyncio.sleep(5)
+        field.write(2, Lane.COMMAND, 3)
+        await asyncio.sleep(30)
+        field.link.cut()
+        await asyncio.sleep(5)
+
+    play(scene)
+    last = [line for line in caplog.messages if "state=down" in line][-1]
+    assert "frames_in=" in last and "last_in_s=" in last and "budget_bytes=" in last
 
 
 def test_a_store_that_is_full_stops_no_acknowledgement() -> None:
