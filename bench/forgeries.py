@@ -241,7 +241,8 @@ def _frame(scene: Scene, thief: Attacker, found: Counter[str], at: int) -> None:
     claimed.put(scene.own.source, Ranges([(0, at)]))
     node, scope = chance.choice((CENTRAL, FRIEND)), chance.choice(list(Scope))
     digest = claimed.digest(scope)
-    word = ring.vouch(statement(node, scope, digest)) if thief.name != "relay" else chance.randbytes(4)
+    said = statement(node, scope, digest)
+    word = ring.vouch(said, chance.choice((None, VICTIM))) if thief.name != "relay" else chance.randbytes(4)
     if chance.random() < 0.5:
         inner = write_digest(node, scope, digest, word)
     else:
@@ -251,12 +252,12 @@ def _frame(scene: Scene, thief: Attacker, found: Counter[str], at: int) -> None:
         block_id, block = thief.block(b"\x02forged", thief.mask, Lane.FLASH)
         inner += write_whole(block_id, 0, block)
     frame = inner + ring.mac(inner)
-    if thief.name != "member":  # who holds the field key vouches for anyone: docs/trust.md, T1
-        found["digests"] += scene.ring.vouched(node, statement(node, scope, digest), word)
+    found["digests"] += scene.ring.vouched_here(node, said, word)
+    if thief.name != "member":  # what a member may give its word for: docs/trust.md
+        found["digests"] += scene.ring.vouched(node, said, word)
     if not thief.inside:
         found["frames_from_outside"] += _passes(scene.ring.check, frame)
-    if thief.name != "member":
-        scene.exchange.received("air", Arrival(frame, "thief", float(at)))
+    scene.exchange.received("air", Arrival(frame, "thief", float(at)))
 
 
 _Act = Callable[[Scene, Attacker, "Counter[str]", int], None]

@@ -34,6 +34,10 @@ class Ends:
         self._kept: OrderedDict[bytes, frozenset[tuple[int, Source]]] = OrderedDict()  # and what each speaks of
         self._signed_at = self._all_at = -NEVER
 
+    def signed_on(self, node: int, line: Line) -> bool:
+        """Whether the node signs its end lists and the line carries them."""
+        return node in self._core.policy.central and line.limits.two_way and line.limits.mtu >= LEAST_MTU
+
     def merge(self, node: int, ends: Mapping[Source, Ranges], now: float, signed: bool = False) -> None:
         """A node has these, by its own word: durable, and what it covers need not be repeated or kept by a relay."""
         core, policy = self._core, self._core.policy

@@ -264,7 +264,7 @@ class Hearing:
             debt.gots_at = min(debt.gots_at, now + 3 * line.ack_s(now))
         self._follow(line, neighbour, now)
         if part.vouch and peer.unproven:
-            self._prove(neighbour, part, now)
+            self._prove(line, neighbour, part, now)
 
     def _landmark(self, peer: Peer, part: Digest | Delta | Listing) -> bool:
         """Whether to name this vector as a base: those that all who hear it name alike, so that few bases serve everybody."""
@@ -288,17 +288,20 @@ class Hearing:
             neighbour.target.lapse(block_id)
         neighbour.target.dormant = False
 
-    def _prove(self, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
-        """What a member gave its word for is its end list."""
+    def _prove(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
+        """What a member gave its word for is its end list; any member could have given a word to all, so where a central can sign
+        only its signature or its word to this node counts."""
         core, peer = self.core, neighbour.peer
         if not peer.views[part.scope].whole:
             return
         digest = peer.vector.digest(part.scope)
-        if not core.ring.vouched(peer.node, statement(peer.node, part.scope, digest), part.vouch):
+        said = statement(peer.node, part.scope, digest)
+        sure = core.ring.vouched_here(peer.node, said, part.vouch)
+        if not sure and (self.ends.signed_on(peer.node, line) or not core.ring.vouched(peer.node, said, part.vouch)):
             return
         proven = {source: peer.vector.sets[source] for source in peer.unproven if source in peer.vector.sets}
         peer.unproven = set()
-        self.ends.merge(peer.node, proven, now)
+        self.ends.merge(peer.node, proven, now, signed=sure)
 
     def _asked(self, line: Line, need: Need, arrival: Arrival) -> None:
         """Somebody lacks our list: it differs from the asker's guess in some buckets."""

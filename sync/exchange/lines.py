@@ -73,6 +73,7 @@ class Debt:
     due: float = NEVER
     told: bytes = b""
     told_at: float = -NEVER
+    node: int | None = None  # the only one it is told to
     hello: bool = True
     greeted: int = 0
     mask: int = 0

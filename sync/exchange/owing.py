@@ -7,6 +7,7 @@ from functools import partial
 
 from sync.exchange import frame
 from sync.exchange.core import Core
+from sync.exchange.ends import LEAST_MTU
 from sync.exchange.ledger import NEVER
 from sync.exchange.lines import Debt, Line
 from sync.exchange.mending import mends
@@ -30,6 +31,7 @@ class Owing:
             packing.room = len(packing.data)  # it stands alone
             return
         debt = line.debts.setdefault(0 if line.limits.broadcast or not nodes else nodes[0], Debt(hello=False))
+        debt.node = self._addressee(line, nodes)
         soon = now + (line.ack_s(now) if packing.data else 0.0)
         if debt.partials_at <= soon:
             self._partials(packing, debt, now)
@@ -41,6 +43,15 @@ class Owing:
         if debt.gots_at <= soon or (packing.data and debt.gots):
             self._gots(packing, debt)
         self._needs(packing, debt, now)
+
+    def _addressee(self, line: Line, nodes: Sequence[int]) -> int | None:
+        """Whom our word for our list is given to, None for all: of a central's only signatures count to others on such a line."""
+        if not nodes or (line.limits.broadcast and len(nodes) > 1 and not self._signs(line)):
+            return None
+        return nodes[0] if len(nodes) == 1 or not line.limits.broadcast else self.core.chance.choice(nodes)
+
+    def _signs(self, line: Line) -> bool:
+        return self.core.log.origin in self.core.policy.central and line.limits.mtu >= LEAST_MTU
 
     def _own_list(self, packing: Packing, debt: Debt, nodes: Sequence[int], now: float) -> None:
         core, line = self.core, packing.line

@@ -56,7 +56,7 @@ class Teller:
             code = encode_delta(base, self.mine, scope)
             if len(code) + 20 > room - len(out) or len(code) > (LONGEST if room < WIDE else room // 2):
                 break
-            out += frame.write_delta(self._ring.origin, scope, key, digest[:KEY], code, self._word(scope, digest))
+            out += frame.write_delta(self._ring.origin, scope, key, digest[:KEY], code, self._word(debt, scope, digest))
         if out:
             self._remember(debt, scope, digest)
         if not out and debt.told != digest and (room >= WIDE or self._short(room)):
@@ -72,7 +72,7 @@ class Teller:
         if room < KEY + 12:
             return b""
         self._remember(debt, scope, digest)
-        return frame.write_digest(self._ring.origin, scope, digest, self._word(scope, digest))
+        return frame.write_digest(self._ring.origin, scope, digest, self._word(debt, scope, digest))
 
     def _listing(self, debt: Debt, scope: int, room: int) -> bytes:
         """The next part of a list."""
@@ -86,7 +86,7 @@ class Teller:
             return b""
         last = count == len(todo)
         digest = progress.vector.digest(scope)
-        word = self._word(scope, digest)
+        word = self._word(debt, scope, digest)
         out = frame.write_listing(
             self._ring.origin, scope, digest, progress.mask, progress.after, last, count, entries, word
         )
@@ -96,8 +96,8 @@ class Teller:
         self._remember(debt, scope, digest, progress.vector)
         return out
 
-    def _word(self, scope: int, digest: bytes) -> bytes:
-        return self._ring.vouch(statement(self._ring.origin, scope, digest))
+    def _word(self, debt: Debt, scope: int, digest: bytes) -> bytes:
+        return self._ring.vouch(statement(self._ring.origin, scope, digest), debt.node)
 
     def _bases(self, scope: int, peers: Sequence[Peer], asked: Sequence[bytes]) -> list[bytes]:
         """Vectors to build on: those asked for, then the newest, so that each of the peers who knows any knows one of them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Iterator, Mapping
 from typing import Final
 
@@ -13,7 +14,7 @@ from sync.seal.hops import Hops
 from sync.seal.incarnations import Incarnations
 from sync.seal.pairs import Pairs
 from sync.seal.suite import SUITE_1, Aead, Device, Suite
-from sync.seal.vouch import Vouches
+from sync.seal.vouch import VOUCH, Vouches
 
 LEVEL_OF: Final = {role: Level.COMMAND if role is Role.COMMAND else Level.ORIGIN for role in Role}
 SIGNED_LANES: Final = frozenset((Lane.FLASH, Lane.COMMAND))
@@ -294,9 +295,19 @@ class Keyring:
         """16-byte answer to a challenge: whoever gives it was let into the incident once; what it may say, its frames' MACs tell."""
         return self._hops.prove(challenge)
 
-    def vouch(self, message: bytes) -> bytes:
-        """This node's word for a have-list, 4 bytes that relays cannot make; b"" where no field key is held."""
-        return self._vouches.give(self.origin, message)
+    def vouch(self, message: bytes, to: int | None = None) -> bytes:
+        """This node's word for a have-list, 4 bytes; b"" where no field key is held. to: only that node believes it, and no other
+        member can make it; otherwise no relay can."""
+        word = self._vouches.give(self.origin, message)
+        if to is None or not word or self.device is None or to not in self._directory:
+            return word
+        return self._pairs.mac(self.origin, to, message)[: len(word)]
+
+    def vouched_here(self, origin: int, message: bytes, word: bytes) -> bool:
+        """Whether `origin` itself gave that word to this node; False at a relay, which waits for signed lists to pass on."""
+        if origin in self._revoked or origin not in self._directory or self.device is None or not self.vouch(message):
+            return False
+        return hmac.compare_digest(self._pairs.mac(origin, self.origin, message)[:VOUCH], word)
 
     def vouched(self, origin: int, message: bytes, word: bytes) -> bool:
         """Whether `origin` gave that word; False as well where no field key is held, or it is revoked."""

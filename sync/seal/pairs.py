@@ -18,16 +18,24 @@ class Pairs:
         self._suite, self._incident, self._origin = suite, incident, origin
         self._device, self._directory = device, directory
         self._ciphers: dict[tuple[int, int], Aead] = {}
+        self._words: dict[tuple[int, int], bytes] = {}
 
     def clear(self) -> None:
         """Forget derived keys after a change of the directory."""
         self._ciphers.clear()
+        self._words.clear()
 
     def cipher(self, sender: int, receiver: int) -> Aead:
         """For blocks from one node to another, of which this node is one."""
         if (sender, receiver) not in self._ciphers:
             self._ciphers[sender, receiver] = self._suite.aead(self._key(sender, receiver, b"pair"))
         return self._ciphers[sender, receiver]
+
+    def mac(self, sender: int, receiver: int, message: bytes) -> bytes:
+        """A keyed hash that only these two can make; SealError without their key."""
+        if (sender, receiver) not in self._words:
+            self._words[sender, receiver] = self._key(sender, receiver, b"vouch")
+        return self._suite.mac(self._words[sender, receiver], message)
 
     def enclose(self, to: int, salt: bytes, secret: bytes) -> bytes:
         """`secret` sealed for one node, 8 bytes longer; `salt` (at least 8 random bytes) is never used for another secret."""

@@ -221,3 +221,16 @@ def test_a_member_cannot_sign_for_command(rings: dict[int, Keyring]) -> None:
         rings[5].open(forger.seal(own(forger, lane=Lane.FLASH), KeyClass.FIELD, b"\x02evacuate"), None)
     unsigned = forger.seal(own(forger, lane=Lane.FLASH), KeyClass.FIELD, b"\x02evacuate", signed=False)
     assert rings[5].open(unsigned, None).level is Level.MEMBER
+
+
+def test_a_word_to_one_node_is_no_other_members_to_give(rings: dict[int, Keyring]) -> None:
+    said = b"have all"
+    word = rings[1].vouch(said, 2)
+    assert len(word) == 4 and rings[2].vouched_here(1, said, word)
+    assert not rings[2].vouched_here(1, b"have more", word) and not rings[4].vouched_here(1, said, word)
+    assert not rings[2].vouched_here(5, said, word) and not rings[2].vouched_here(9, said, word)
+    to_all = rings[1].vouch(said)
+    assert rings[5].vouched(1, said, to_all) and not rings[2].vouched_here(1, said, to_all)
+    assert rings[3].vouch(said, 1) == b""  # a relay gives none
+    rings[2].enforce({1: {}})
+    assert not rings[2].vouched_here(1, said, word)
