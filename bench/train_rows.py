@@ -31,7 +31,6 @@ FULL: Final = 8  # bits of one frame that count; further ones are much the same
 
 Context: TypeAlias = tuple[int, int, int]  # class, scale, slot
 Counts: TypeAlias = "dict[Context, Counter[tuple[int, int]]]"  # how many frames saw (zeros, ones)
-Prior: TypeAlias = tuple[float, int]
 
 
 class _Recorder(Encoder):

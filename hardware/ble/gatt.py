@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
 from fractions import Fraction
 from typing import Final, NamedTuple
 
@@ -46,18 +45,6 @@ class LocalTime(NamedTuple):
     hour: int
     minute: int
     second: int
-
-
-class BodyLocation(IntEnum):
-    """Body Sensor Location, 0x2A38."""
-
-    OTHER = 0
-    CHEST = 1
-    WRIST = 2
-    FINGER = 3
-    HAND = 4
-    EAR_LOBE = 5
-    FOOT = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,11 +241,3 @@ def battery(value: bytes) -> int | None:
     percent = cursor.uint(1)
     cursor.end()
     return percent if percent <= 100 else None
-
-
-def body_location(value: bytes) -> BodyLocation:
-    """Body Sensor Location, 0x2A38; reserved codes read as OTHER."""
-    cursor = _Cursor("body location", value)
-    code = cursor.uint(1)
-    cursor.end()
-    return BodyLocation(code) if code <= BodyLocation.FOOT else BodyLocation.OTHER

@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -279,8 +279,3 @@ class MeshtasticBearer(Listener):
         cost_s = self.airtime_us(mtu) / 1e6
         rate = mtu / cost_s * self.air.share
         return Limits(mtu, rate, max(self.radio.timing.gap_s, cost_s), two_way=True, broadcast=True, cost=3)
-
-
-def with_share(policy: Policy, vehicles: int, relays: int = 0) -> Policy:
-    """The policy of one of several vehicles on the channel, each frame repeated by `relays` radios."""
-    return replace(policy, share=policy.share / (max(vehicles, 1) * (1 + max(relays, 0))))

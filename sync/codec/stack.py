@@ -19,7 +19,6 @@ from sync.ids import unzigzag, zigzag
 
 SCALE: Final = 1 << 14
 MAX_BYTES: Final = 4096
-GROWTH: Final = 8  # a value beyond a table is written as its bit length (uniform in 64) and its bits
 
 
 @dataclass(frozen=True, slots=True)

@@ -182,12 +182,10 @@ def test_blood_pressure(value: str, values: tuple[int | None, ...], qualities: t
     assert one(0x2A35, value) == (values, qualities)
 
 
-def test_battery_and_location() -> None:
+def test_battery() -> None:
     assert one(0x2A19, "57") == ((87,), (GOOD,))
     assert one(0x2A19, "00") == ((0,), (GOOD,))
     assert one(0x2A19, "ff") == ((None,), (BAD,))
-    assert gatt.body_location(b"\x01") is gatt.BodyLocation.CHEST
-    assert gatt.body_location(b"\x63") is gatt.BodyLocation.OTHER
 
 
 VALID = {

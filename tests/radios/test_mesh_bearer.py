@@ -16,7 +16,7 @@ from hardware.errors import DecodeError, FrameTooLong, LinkBusy, LinkDown, LinkE
 from hardware.observation import Observation
 from hardware.virtual import VirtualClock, run_virtual
 from radios.meshtastic.airtime import BY_NAME, WINDOW_S
-from radios.meshtastic.bearer import CHINA_POWER_DBM, MeshtasticBearer, Policy, with_share
+from radios.meshtastic.bearer import CHINA_POWER_DBM, MeshtasticBearer, Policy
 from radios.meshtastic.driver import MeshtasticDriver
 from radios.meshtastic.ether import Ether
 from radios.meshtastic.fake import FakeRadio
@@ -176,10 +176,6 @@ def test_a_flooding_sender_keeps_its_share_in_every_hour(policy: Policy, region:
             assert share * 0.9 < worst_hour(it.ether, 0x11) <= share
 
     run_virtual(main)
-
-
-def test_a_share_is_divided_among_vehicles_and_relays() -> None:
-    assert with_share(Policy(), vehicles=5, relays=2).share == pytest.approx(0.25 / 15)
 
 
 def test_a_crowded_channel_makes_us_quiet() -> None:
