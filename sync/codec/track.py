@@ -133,7 +133,7 @@ def _write_way(writer: StackWriter, way: Way, anchor: Anchor | None, limit: int)
     """Write the leading vertices whose cost stays below `limit`; returns how many."""
     law = _choose(way)
     mark, cost = writer.mark(), writer.cost
-    count = len(way.corners)
+    count = min(len(way.corners), MAX_VERTICES)
     while True:
         _write_head(writer, way, count, law, anchor)
         fits = _write_legs(writer, way, law, count, limit)

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hardware.errors import DecodeError
 from sync.codec.simplify import REACH_MS, Fix, Vertex, split
 from sync.codec.stack import LAPLACE, StackReader, StackWriter
-from sync.codec.track import TrackSpan, Way, bound, decode_tracks, encode_tracks
+from sync.codec.track import MAX_VERTICES, TrackSpan, Way, bound, decode_tracks, encode_tracks
 from sync.records import Anchor
 
 PAGE = Path(__file__).parents[2] / "docs/wire/track.md"
@@ -97,6 +97,13 @@ def test_a_lone_fix_and_a_doubled_instant_are_no_track() -> None:
     assert bound(1, lone, 10) == [] and bound(1, lone * 2, 10) == []
 
 
+def test_a_way_of_more_corners_than_a_reader_takes_is_cut() -> None:
+    way = Way(1, 10, 64, 1, tuple(Vertex(5 * at, 0, 0) for at in range(MAX_VERTICES + 9)))
+    body, left = encode_tracks([way], None)
+    (span,) = decode_tracks(body, None)
+    assert len(span.points) == MAX_VERTICES and [len(rest.corners) for rest in left] == [10]
+
+
 @pytest.mark.parametrize("bound_m", [0, -3, 1001])
 def test_a_bound_must_be_metres_that_mean_something(bound_m: int) -> None:
     with pytest.raises(ValueError, match="not within"):
@@ -122,7 +129,10 @@ def test_golden_vectors_hold_both_ways(vector: dict[str, Any]) -> None:
     spans = [
         TrackSpan(stream, metres, tuple(Fix(*point) for point in points)) for stream, metres, points in vector["spans"]
     ]
-    ways = [Way(*head, tuple(Vertex(*corner) for corner in corners)) for *head, corners in vector["ways"]]
+    ways = [
+        Way(stream, metres, stretch, tick, tuple(Vertex(*corner) for corner in corners))
+        for stream, metres, stretch, tick, corners in vector["ways"]
+    ]
     body = bytes.fromhex(vector["body"])
     assert decode_tracks(body, anchor) == spans
     assert encode_tracks(ways, anchor, vector["budget"])[0] == body
