@@ -33,7 +33,9 @@ def stop(text: str) -> None:
 def check_machine() -> None:
     """Name the one thing that must be installed first, if there is one."""
     if sys.version_info < (3, 11):
-        stop(f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: install python3.11 (需要 Python 3.11+)")
+        stop(
+            f"Python 3.11 or newer is needed, this is {sys.version.split()[0]}: install python3.11 (需要 Python 3.11+)"
+        )
     try:
         import ensurepip  # noqa: F401
     except ImportError:
@@ -66,7 +68,9 @@ def prepare(extras: list[str]) -> None:
     target = f"{ROOT}[{','.join(extras)}]" if extras else str(ROOT)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--editable", target]
     if subprocess.run(pip, check=False).returncode:
-        stop("pip could not install the packages; without a network, point PIP_NO_INDEX and PIP_FIND_LINKS at a wheel folder")
+        stop(
+            "pip could not install the packages; without a network, point PIP_NO_INDEX and PIP_FIND_LINKS at a wheel folder"
+        )
     STAMP.write_text("\n".join([wanted(extras), *extras]), encoding="utf-8")
 
 

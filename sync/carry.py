@@ -22,7 +22,8 @@ from sync.seal.keyring import Keyring
 
 FRAME: Final = 256 * 1024  # bytes of blocks in one frame
 BLOCK: Final = 32 * 1024  # what waits is cut to blocks of at most this for a stick
-SYNC: Final = 64 << 20  # bytes after which the medium must have caught up, so that the progress told is no lie on a slow stick
+# bytes after which the medium must have caught up, so that the progress told is no lie on a slow stick
+SYNC: Final = 64 << 20
 AHEAD: Final = 128  # frames made before the medium has taken them: 32 MiB
 
 

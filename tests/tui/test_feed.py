@@ -228,9 +228,7 @@ def test_alarms_stand_with_the_person_they_are_about(field: Field, feed: StoreFe
     field.event("alarm", episode=b"abcdef", rule=1, subject="R1", priority=1, value=172, limit=150, state=1)
     feed.read()
     scene = feed.scene()
-    assert [(row.subject, row.text, row.acked) for row in scene.alarms] == [
-        ("R1", ("R1 心率", "R1 heart rate"), "")
-    ]
+    assert [(row.subject, row.text, row.acked) for row in scene.alarms] == [("R1", ("R1 心率", "R1 heart rate"), "")]
     assert scene.people[0].alarm == ("心率", "heart rate")
     field.event("sos", "P99", subject="P99")
     field.event("alarm.ack", "P01", episode=b"abcdef")
