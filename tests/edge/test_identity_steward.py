@@ -283,7 +283,7 @@ def test_a_captured_member_silences_nobody_by_taking_its_numbers(posts: dict[str
     for post in (walker, root):
         post.log.commit([opened(post.ring, block, block_id, "air") for block_id, block in forged])
         post.steward.step()
-    assert walker.levels(1) == [Level.MEMBER] and not root.log.alarm
+    assert walker.levels(1) == [Level.MEMBER] and not root.store.alarm
     root.give(walker)
     shown = walker.rows(f"SELECT level, body FROM event WHERE origin = 1 AND kind = {ORDER}")
     assert [(level, "true" in str(text)) for level, text in shown] == [(Level.COMMAND, True)]
