@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -94,14 +95,17 @@ def open_reader(path: Path) -> Database:
     """
     modes = ["mode=ro"] if path.with_name(path.name + "-wal").exists() else ["mode=ro", "mode=ro&immutable=1"]
     for mode in modes:
-        try:
-            conn = sqlite3.connect(_uri(path, mode), uri=True, isolation_level=None, check_same_thread=False)
-            conn.execute("PRAGMA query_only=ON")
-            conn.execute("PRAGMA busy_timeout=2000")
-            conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
-            return Database(conn, recursive_triggers=False)
-        except sqlite3.Error as error:
-            failure = trouble(error, path) or StoreError(f"{path}: {error}")
+        with ExitStack() as undo:
+            try:
+                conn = sqlite3.connect(_uri(path, mode), uri=True, isolation_level=None, check_same_thread=False)
+                undo.callback(conn.close)
+                conn.execute("PRAGMA query_only=ON")
+                conn.execute("PRAGMA busy_timeout=2000")
+                conn.execute("SELECT count(*) FROM sqlite_master").fetchone()
+                undo.pop_all()
+                return Database(conn, recursive_triggers=False)
+            except sqlite3.Error as error:
+                failure = trouble(error, path) or StoreError(f"{path}: {error}")
     raise failure
 
 
