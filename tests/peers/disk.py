@@ -44,7 +44,9 @@ def run(
     extra |= {"SANDUAN_READONLY": "1"} if readonly else {}
     extra |= {"SANDUAN_FLAKY": str(flaky)} if flaky else {}
     command = [sys.executable, str(script), str(folder), *arguments]
-    done = subprocess.run(command, check=False, env={**os.environ, **extra}, capture_output=True, text=True, timeout=200)
+    done = subprocess.run(
+        command, check=False, env={**os.environ, **extra}, capture_output=True, text=True, timeout=200
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return done.stdout
 
