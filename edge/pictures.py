@@ -16,7 +16,7 @@ from edge.folds import ALARM_KINDS, alarms, text
 from edge.scenes import scene_values
 from edge.store.connect import open_reader
 from edge.store.log import StoreLog
-from edge.store.reader import Latest, Reader, Snapshot
+from edge.store.reader import Latest, Reader, Sight
 from edge.store.sights import FORCE, force_list
 from edge.store.store import Store
 from edge.supervisor import Reporter
@@ -108,35 +108,35 @@ class Painter:
         """The next picture, durable and in its lane; None when there is nothing to show."""
         budget = min(max(budget, LEAST_ROOM), MOST_ROOM)
         with closing(Reader(self._store.path, self._store.origin, clock=lambda _: self._store.clock)) as reader:
-            snapshot = reader.snapshot(0)
+            sight = reader.sight()
             for _ in self.plan.turns:
                 form = self.plan.turns[self._turn % len(self.plan.turns)]
                 self._turn += 1
                 made = (
-                    self._scene(reader, snapshot, budget)
+                    self._scene(reader, sight, budget)
                     if form is Form.SCENE
-                    else self._force(reader, snapshot, form, budget)
+                    else self._force(reader, sight, form, budget)
                 )
                 if made is not None:
                     return made
         return None
 
-    def _scene(self, reader: Reader, snapshot: Snapshot, budget: int) -> BlockId | None:
+    def _scene(self, reader: Reader, sight: Sight, budget: int) -> BlockId | None:
         """What is counted, and as many of the pictures heard as there is room for."""
-        values, heard = scene_values(reader, snapshot, self._up()), self._log.album.heard()
+        values, heard = scene_values(reader, sight, self._up()), self._log.album.heard()
         body = encode_scene(Scene(values, heard=heard))
         while len(body) > budget and heard:
             heard.popitem()
             body = encode_scene(Scene(values, heard=heard))
         return self._put(body, KeyClass.FIELD)
 
-    def _force(self, reader: Reader, snapshot: Snapshot, form: Form, budget: int) -> BlockId | None:
+    def _force(self, reader: Reader, sight: Sight, form: Form, budget: int) -> BlockId | None:
         vitals = form is Form.FORCE_VITAL
         alarmed = self._alarmed(reader)
-        self._enlist(snapshot)
+        self._enlist(sight)
         if not self._places:
             return None
-        people = [_member(snapshot.latest.get(subject, {}), subject in alarmed) for subject in self._places]
+        people = [_member(sight.latest.get(subject, {}), subject in alarmed) for subject in self._places]
         chain, number = self._chains[vitals], self._next()
         for listener in self.plan.listeners:
             if (told := self._log.album.told.get(listener)) is not None:
@@ -159,24 +159,24 @@ class Painter:
 
     def _alarmed(self, reader: Reader) -> set[str]:
         marks = ", ".join("?" * len(ALARM_KINDS))
-        lines = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.lamport, e.origin, e.number", ALARM_KINDS)
+        lines = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.lamport, e.origin, e.number", ALARM_KINDS, {})
         return {alarm.subject for alarm in alarms(lines) if alarm.active}
 
-    def _enlist(self, snapshot: Snapshot) -> None:
+    def _enlist(self, sight: Sight) -> None:
         """Give everybody who has none a place in the force list, and tell the others; places are never given anew."""
         if not self._places:
             known = force_list(self._conn, self._store.origin, self._store.place.incarnation)
             self._places = [known[place] for place in sorted(known)]
-        missing = sorted(self._wanted(snapshot) - set(self._places), key=lambda who: _rank(snapshot, who))
+        missing = sorted(self._wanted(sight) - set(self._places), key=lambda who: _rank(sight, who))
         missing = missing[: MAX_PEOPLE - len(self._places)]
         if missing:
             body: dict[int, Value] = {key("force", "first"): len(self._places), key("force", "subjects"): list(missing)}
             self._store.write_event(FORCE, "", body).result()
             self._places += missing
 
-    def _wanted(self, snapshot: Snapshot) -> set[str]:
+    def _wanted(self, sight: Sight) -> set[str]:
         """Whom the plan shows: people with a name, or who wear something that measures."""
-        people = set(snapshot.people) | {who for who, values in snapshot.latest.items() if WORN & set(values)}
+        people = set(sight.people) | {who for who, values in sight.latest.items() if WORN & set(values)}
         if self.plan.everyone:
             return people
         own = self._conn.execute("SELECT DISTINCT subject FROM stream WHERE origin = ?", (self._store.origin,))
@@ -189,9 +189,9 @@ def room(links: Iterable[Limits]) -> int:
     return min(rooms, default=ROOM)
 
 
-def _rank(snapshot: Snapshot, subject: str) -> tuple[str, str]:
+def _rank(sight: Sight, subject: str) -> tuple[str, str]:
     """People of one unit stand together."""
-    line = snapshot.people.get(subject)
+    line = sight.people.get(subject)
     return (text(line.event, "unit") if line else "", subject)
 
 

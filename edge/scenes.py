@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import Final, NamedTuple
 
 from edge.folds import alarms, field, text
-from edge.store.reader import EventLine, Latest, Reader, Snapshot
+from edge.store.reader import EventLine, Latest, Reader, Sight
 from hardware.kinds import BY_NAME as KIND
 from sync.codec.scene import LINKS
 from sync.events import BY_NAME
@@ -42,29 +42,27 @@ GASES: Final = {
 }  # fmt: skip
 
 
-def scene_values(reader: Reader, snapshot: Snapshot, up: Collection[str]) -> dict[str, int]:
+def scene_values(reader: Reader, sight: Sight, up: Collection[str]) -> dict[str, int]:
     """Everything that is known; what is not known is left out. up: kinds of links that work (sync.codec.scene.LINKS)."""
     kinds = [BY_NAME[name].number for name in _COUNTED]
     marks = ", ".join("?" * len(kinds))
-    found = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.lamport, e.origin, e.number", kinds)
+    found = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.lamport, e.origin, e.number", kinds, {})
     lines = [line for line in found if line.level >= Level.GUEST]
-    values = (
-        _people(snapshot) | _casualties(lines) | _reported(lines) | _gas(snapshot.latest) | _water(reader, snapshot)
-    )
+    values = _people(sight) | _casualties(lines) | _reported(lines) | _gas(sight.latest) | _water(reader, sight)
     values |= _rollcall(lines)
     values["alarms"] = sum(alarm.active for alarm in alarms(lines))
     values["links"] = sum(1 << at for at, kind in enumerate(LINKS) if kind in up)
     return values
 
 
-def _people(snapshot: Snapshot) -> dict[str, int]:
+def _people(sight: Sight) -> dict[str, int]:
     """People known, their units, and those of whom something was heard lately."""
-    people = snapshot.people
+    people = sight.people
     if not people:
         return {}
     heard = 0
     for subject in people:
-        ages = [each.age_s for kind, each in snapshot.latest.get(subject, {}).items() if kind in (LAT, *PULSES)]
+        ages = [each.age_s for kind, each in sight.latest.get(subject, {}).items() if kind in (LAT, *PULSES)]
         heard += any(age is not None and age <= HEARD_S for age in ages)
     units = {text(line.event, "unit") for line in people.values()} - {""}
     return {"people": len(people), "units": len(units), "accounted": heard}
@@ -127,10 +125,10 @@ def _exponent(kind: int) -> int:
     return next(each.exponent for each in KIND.values() if each.number == kind)
 
 
-def _water(reader: Reader, snapshot: Snapshot) -> dict[str, int]:
+def _water(reader: Reader, sight: Sight) -> dict[str, int]:
     """The gauge that rises fastest, and the most rain of an hour."""
     found: dict[str, int] = {}
-    for subject, values in snapshot.latest.items():
+    for subject, values in sight.latest.items():
         level, rain = values.get(LEVEL), values.get(RAIN)
         if level and level.value is not None and level.age_s is not None and level.age_s <= LATE_S:
             rise = _rise(reader, subject)
