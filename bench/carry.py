@@ -1,4 +1,4 @@
-"""Carried media: a large backlog exported to a bundle and verified, against what the same disk does with a plain file."""
+"""Carried media: a large backlog exported to a bundle and verified, against what the same disk does with plain files."""
 
 from __future__ import annotations
 
@@ -14,9 +14,10 @@ from typing import Any, Final
 
 from edge.store.log import StoreLog
 from edge.store.store import Store
+from radios.bundle import WINDOW, release
 from sync.carry import export
 from sync.ids import BlockId, KeyClass, Lane
-from sync.intake import import_, opened
+from sync.intake import Report, import_, opened
 from sync.seal.contract import Role
 from sync.seal.demo import demo_incarnation, demo_keyring
 
@@ -26,13 +27,17 @@ TURNS: Final = 5
 SEED: Final = b"bench carry"
 ROLES: Final = {1: Role.MEMBER, 2: Role.COMMAND, 3: Role.MEMBER}
 VEHICLE, CENTRAL, UNIT = ROLES
+Timing = tuple[float, float]  # seconds on the wall and of all threads' CPU
 
 
 def run(megabytes: int = 1024, folder: Path | None = None) -> dict[str, Any]:
     """Export, verify and import `megabytes` of sealed blocks; rates in MB/s (10^6 bytes), shares of the disk's own rate.
 
     The disk's own rate is the same work done plainly on the same bytes: the bundle's, out of memory into a file, synced, dropped
-    from the cache and read again. Both in turn, five times; medians. CPU seconds do not depend on what else the machine does.
+    from the cache and read again into one buffer, with nothing looked at. Twice: `disk` leaves the cache to the system, as any
+    program that copies a file does; `windowed` lets it go behind itself as an export does, which spares the system finding a
+    gigabyte of memory for it, and is the most this disk was seen to give. The bar is held against `disk`. All in turn, five times;
+    medians. CPU seconds do not depend on what else the machine does.
     """
     with tempfile.TemporaryDirectory(dir=folder) as name:
         return _run(Path(name), megabytes * 10**6)
@@ -43,19 +48,21 @@ def _run(folder: Path, size: int) -> dict[str, Any]:
     stick = folder / "stick"
     stick.mkdir()
     blocks = _fill(*vehicle[1:], size)
-    plains, exports = [], []
+    plains: list[Timing] = []
+    windowed: list[Timing] = []
+    exports: list[Timing] = []
     for turn in range(TURNS):
         os.sync()
         exports.append(_timed(partial(export, *vehicle[1:], stick, (CENTRAL,), "bench", turn)))
         data = next(stick.glob("*.sdbundle")).read_bytes()
-        os.sync()
-        plains.append(_timed(partial(_plain, stick / "plain", data)))
-        (stick / "plain").unlink()
+        for times, window in ((plains, len(data)), (windowed, WINDOW)):
+            os.sync()
+            times.append(_timed(partial(_plain, stick / "plain", data, window)))
+            (stick / "plain").unlink()
     written = len(data)
-    plain, exported = (written / median(wall for wall, _ in each) for each in (plains, exports))
-    start = time.perf_counter()
-    report = import_(*central[1:], next(stick.glob("*.sdbundle")))
-    imported = written / (time.perf_counter() - start)
+    plain, best, exported = (written / median(wall for wall, _ in each) for each in (plains, windowed, exports))
+    report: list[Report] = []
+    importing = _timed(lambda: report.append(import_(*central[1:], next(stick.glob("*.sdbundle")))))
     for store, log, _ in (vehicle, central):
         log.close()
         store.close()
@@ -66,15 +73,20 @@ def _run(folder: Path, size: int) -> dict[str, Any]:
         "seed": SEED.decode(),
         "disk_MBps": round(plain / 1e6, 1),
         "disk_MBps_spread": _spread(written, plains),
+        "windowed_MBps": round(best / 1e6, 1),
+        "windowed_MBps_spread": _spread(written, windowed),
         "export_verified_MBps": round(exported / 1e6, 1),
         "export_MBps_spread": _spread(written, exports),
         "disk_cpu_s": round(median(cpu for _, cpu in plains), 2),
         "export_cpu_s": round(median(cpu for _, cpu in exports), 2),
-        "import_committed_MBps": round(imported / 1e6, 1),
+        "import_committed_MBps": round(written / importing[0] / 1e6, 1),
+        "import_cpu_s": round(importing[1], 2),
         "share_of_disk": round(exported / plain, 3),
+        "share_of_disk_by_turn": [round(a / b, 3) for (a, _), (b, _) in zip(plains, exports)],
+        "share_of_windowed": round(exported / best, 3),
         "bar_share": 0.7,
-        "imported": report.added,
-        "ok": exported >= 0.7 * plain and report.whole and report.added == blocks,
+        "imported": report[0].added,
+        "ok": exported >= 0.7 * plain and report[0].whole and report[0].added == blocks,
     }
 
 
@@ -106,26 +118,30 @@ def _fill(log: StoreLog, ring: Any, size: int) -> int:
     return count
 
 
-def _plain(path: Path, data: bytes) -> None:
-    """Write, sync and read back a plain file."""
+def _plain(path: Path, data: bytes, window: int) -> None:
+    """Write, sync and read back a plain file; every `window` bytes the system lets go of what it has of it."""
+    room = bytearray(PIECE)
     with path.open("wb", buffering=0) as file:
         for at in range(0, len(data), PIECE):
             file.write(memoryview(data)[at : at + PIECE])
+            if (at + PIECE) % window == 0:
+                release(file)
         os.fsync(file.fileno())
-        os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+        release(file)
     with path.open("rb", buffering=0) as file:
-        while file.read(PIECE):
-            pass
+        while file.readinto(room):
+            if file.tell() % window == 0:
+                release(file, file.tell())
 
 
-def _timed(work: Callable[[], object]) -> tuple[float, float]:
+def _timed(work: Callable[[], object]) -> Timing:
     """Seconds on the wall and of all threads' CPU."""
     wall, cpu = time.perf_counter(), time.process_time()
     work()
     return time.perf_counter() - wall, time.process_time() - cpu
 
 
-def _spread(size: int, turns: Iterable[tuple[float, float]]) -> list[float]:
+def _spread(size: int, turns: Iterable[Timing]) -> list[float]:
     """Lowest and highest rate."""
     rates = [size / wall / 1e6 for wall, _ in turns]
     return [round(min(rates), 1), round(max(rates), 1)]

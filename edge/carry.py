@@ -18,7 +18,7 @@ from hardware.clock import Clock, Stamp
 from hardware.driver import Health
 from hardware.errors import ConfigError, DecodeError
 from radios.bundle import SUFFIX
-from sync.carry import Loading, Progress
+from sync.carry import Load, Loading, Progress
 from sync.intake import Report, Unloading
 from sync.log import Log
 from sync.manifest import Manifest
@@ -139,11 +139,11 @@ class Courier:
         target = (folder, tuple(nodes), carrier, serial_of(stamp), stamp.wall_ms)
         loading: Loading = await self._call(Loading, self._log, self._keyring, *target)
         with loading:
-            frame: bytes = await self._call(loading.next)
-            while frame:  # the next one is made while the medium takes this one
-                writing = asyncio.create_task(asyncio.to_thread(loading.write, frame))
+            load: Load | None = await self._call(loading.next)
+            while load is not None:  # the next one is made while the medium takes this one
+                writing = asyncio.create_task(asyncio.to_thread(loading.write, load))
                 try:
-                    frame = await self._call(loading.next)
+                    load = await self._call(loading.next)
                 finally:
                     await writing
                 self.progress = loading.progress

@@ -4,27 +4,29 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from hardware.errors import DecodeError, SealError
 from radios.bundle import SUFFIX, BundleWriter, Damage, read_bundle
-from sync.carried import Carried, blocks_frame, ends_frame
-from sync.ids import BlockId, KeyClass, Lane, class_of
-from sync.log import Log
+from sync.carried import ends_frame
+from sync.freight import ENTRY, SHORT, Entry, list_frame
+from sync.ids import BlockId, KeyClass, Lane, Source, class_of
+from sync.log import Held, Log
 from sync.manifest import DIGEST, Manifest, open_manifest, seal_manifest
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
 from sync.seal.keyring import Keyring
 
-FRAME: Final = 256 * 1024  # bytes of blocks in one frame
+FRAME: Final = 256 * 1024  # bytes of blocks behind one list
+STRETCH: Final = 16  # blocks read from the store at a time
 BLOCK: Final = 32 * 1024  # what waits is cut to blocks of at most this for a stick
 # bytes after which the medium must have caught up, so that the progress told is no lie on a slow stick
 SYNC: Final = 64 << 20
-AHEAD: Final = 128  # frames made before the medium has taken them: 32 MiB
+AHEAD: Final = 16  # loads made before the medium has taken them: some 5 MB, which stay in the processor's cache
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,18 @@ class Progress:
     size: int
 
 
+class Load(NamedTuple):
+    """One record in the making: a frame under its hop MAC, and the blocks that follow it."""
+
+    frame: bytes
+    blocks: Sequence[bytes] = ()
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return len(self.frame) + sum(map(len, self.blocks))
+
+
 Told = Callable[[Progress], None]
 
 
@@ -43,16 +57,22 @@ def untold(progress: Progress) -> None:
     """Nobody watches."""
 
 
-def lacking(log: Log, nodes: Iterable[int]) -> Iterator[BlockId]:
-    """Blocks held here that at least one of the nodes is not known to have: most urgent lane first, newest first."""
-    ends = [log.end_of(node) for node in nodes]
+def wanted(log: Log, nodes: Iterable[int]) -> list[tuple[Source, Ranges]]:
+    """What is held here that at least one of the nodes is not known to have, most urgent lane first."""
+    ends, found = [log.end_of(node) for node in nodes], []
     for source in sorted(log.have(), key=lambda each: each.lane):
-        wanted = Ranges()
-        held = log.held(source)
+        numbers, held = Ranges(), log.held(source)
         for end in ends:
-            wanted.update(held.minus(end.get(source, Ranges())))
-        for number in wanted.numbers(newest_first=True):
-            yield BlockId(*source, number)
+            numbers.update(held.minus(end.get(source, Ranges())))
+        if numbers:
+            found.append((source, numbers))
+    return found
+
+
+def lacking(log: Log, nodes: Iterable[int]) -> Iterator[BlockId]:
+    """The blocks of `wanted` one by one, newest first."""
+    for source, numbers in wanted(log, nodes):
+        yield from (BlockId(*source, number) for number in numbers.numbers(newest_first=True))
 
 
 def cut_all(log: Log) -> None:
@@ -74,10 +94,10 @@ def export(
 ) -> Manifest:
     """Write, publish and verify one bundle. OSError when the medium fails, DecodeError when it forgets."""
     with Loading(log, keyring, folder, nodes, carrier, serial, made_ms) as loading:
-        with ThreadPoolExecutor(1) as medium:  # frames are made while the medium writes
+        with ThreadPoolExecutor(1) as medium:  # the store is read while the medium writes
             waiting: deque[Future[None]] = deque()
-            while frame := loading.next():
-                waiting.append(medium.submit(loading.write, frame))
+            while load := loading.next():
+                waiting.append(medium.submit(loading.write, load))
                 if len(waiting) > AHEAD:
                     waiting.popleft().result()
                 told(loading.progress)
@@ -104,11 +124,12 @@ class Loading:
         made_ms: int | None = None,
     ) -> None:
         cut_all(log)
-        ids = list(lacking(log, nodes))
-        count = Counter(each.lane for each in ids)
+        found, count = wanted(log, nodes), Counter[Lane]()
+        for source, numbers in found:
+            count[source.lane] += len(numbers)
         self._plan = Manifest(log.origin, log.incarnation, serial, nodes, carrier, count, made_ms=made_ms)
         self._keyring, self._folder = keyring, folder
-        self._frames = _frames(log, keyring, ids)
+        self._loads = _loads(log, keyring, found)
         self._digest = hashlib.sha256()
         self._size = self._count = self._done = self._synced = 0
         self._bundle = BundleWriter(folder / (self._plan.name + SUFFIX))
@@ -125,17 +146,18 @@ class Loading:
         """How far it is."""
         return Progress(self._done, sum(self._plan.blocks.values()), self._size)
 
-    def next(self) -> bytes:
-        """The next frame under its hop MAC, b"" at the end."""
-        count, frame = next(self._frames, (0, b""))
-        self._done += count
-        return frame
+    def next(self) -> Load | None:
+        """What is to be written next, None at the end."""
+        load = next(self._loads, None)
+        if load is not None:
+            self._done += len(load.blocks)
+        return load
 
-    def write(self, frame: bytes) -> None:
-        """Put a frame on the medium; OSError when that fails."""
-        self._bundle.add(frame)
-        self._digest.update(frame[-MAC:])
-        self._size, self._count = self._size + len(frame), self._count + 1
+    def write(self, load: Load) -> None:
+        """Put it on the medium; OSError when that fails."""
+        self._bundle.add(load.frame, *load.blocks)
+        self._digest.update(load.frame[-MAC:])
+        self._size, self._count = self._size + load.size, self._count + 1
         if self._size - self._synced > SYNC:
             self._bundle.sync()
             self._synced = self._size
@@ -151,30 +173,38 @@ class Loading:
         return made
 
 
-def _frames(log: Log, keyring: Keyring, ids: Iterable[BlockId]) -> Iterator[tuple[int, bytes]]:
-    """This node's end list, then the blocks, each frame under its hop MAC, with how many blocks it carries."""
-    yield 0, _mac(keyring, ends_frame(keyring, log.have()))
-    group: list[Carried] = []
+def _loads(log: Log, keyring: Keyring, found: Iterable[tuple[Source, Ranges]]) -> Iterator[Load]:
+    """This node's end list, so that receipts count even when the rest is torn; then the blocks, each source's newest first."""
+    ends = ends_frame(keyring, log.have())
+    yield Load(ends + keyring.mac(ends))
+    group: list[tuple[Entry, bytes]] = []
     size = 0
-    for block_id in ids:
-        block = log.read(block_id)
-        if block is None:
+    for incarnation, held in _held(log, found):
+        entry = Entry(incarnation, len(held.block), held.mark[:SHORT])
+        if class_of(held.block) is KeyClass.TRUST:  # so that a node that missed a re-keying can read it
+            yield _load(keyring, [(entry, held.block)], trust=True)
             continue
-        if class_of(block) is KeyClass.TRUST:  # so that a node that missed a re-keying can read it
-            trust = blocks_frame([Carried(block_id, block)])
-            yield 1, trust + keyring.mac(trust, trust=True)
-            continue
-        group.append(Carried(block_id, block))
-        size += len(block)
+        group.append((entry, held.block))
+        size += len(held.block) + ENTRY.size
         if size >= FRAME:
-            yield len(group), _mac(keyring, blocks_frame(group))
+            yield _load(keyring, group)
             group, size = [], 0
     if group:
-        yield len(group), _mac(keyring, blocks_frame(group))
+        yield _load(keyring, group)
 
 
-def _mac(keyring: Keyring, frame: bytes) -> bytes:
-    return frame + keyring.mac(frame)
+def _held(log: Log, found: Iterable[tuple[Source, Ranges]]) -> Iterator[tuple[int, Held]]:
+    """The blocks, each with its incarnation, a stretch of them in memory at a time."""
+    for source, numbers in found:
+        for first, last in reversed(numbers.pairs):
+            for top in range(last, first - 1, -STRETCH):
+                for held in log.stretch(source, max(first, top - STRETCH + 1), top):
+                    yield source.incarnation, held
+
+
+def _load(keyring: Keyring, group: Sequence[tuple[Entry, bytes]], trust: bool = False) -> Load:
+    frame = list_frame(entry for entry, _ in group)
+    return Load(frame + keyring.mac(frame, trust=trust), [block for _, block in group])
 
 
 def _remove_older(folder: Path, made: Manifest, keyring: Keyring) -> None:

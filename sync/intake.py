@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -13,6 +13,7 @@ from hardware.errors import DecodeError, SealError
 from radios.bundle import Damage, read_bundle
 from sync.carried import read_frame
 from sync.carry import Progress, Told, untold
+from sync.freight import Entry, identify, is_list, read_list, split
 from sync.ids import BlockId, Header, Level, Source
 from sync.log import Incoming, Log, Verdict
 from sync.manifest import DIGEST, Manifest, open_manifest
@@ -62,7 +63,7 @@ class Unloading:
         self._records = read_bundle(path, self._damage)
         self._digest = hashlib.sha256()
         self._size = self._count = 0
-        self._begun = False
+        self._begun = self._altered = False
 
     @property
     def progress(self) -> Progress:
@@ -81,21 +82,52 @@ class Unloading:
         if first and (manifest := _manifest(record, self._keyring)) is not None:
             self._report.manifest = manifest
             return
-        self._digest.update(record[-MAC:])
         self._size, self._count = self._size + len(record), self._count + 1
         try:
-            found = read_frame(self._keyring, *_checked(self._keyring, record))
+            frame, freight = split(record)
+            self._digest.update(frame[-MAC:])
+            inner, late = _checked(self._keyring, frame)
+        except (DecodeError, SealError) as error:
+            self._altered = True
+            self.refuse(error)
+            return
+        if is_list(inner):
+            self._commit(list(self._unpack(read_list(inner), freight)))
+        else:
+            self._read(inner, late)
+
+    def _unpack(self, entries: list[Entry], freight: memoryview) -> Iterator[Incoming]:
+        """The listed blocks that are there as listed."""
+        at = 0
+        for entry in entries:
+            block, at = bytes(freight[at : at + entry.size]), at + entry.size
+            try:
+                block_id, mark = identify(entry, block)
+            except DecodeError as error:
+                self._altered = True
+                self.refuse(error)
+                continue
+            yield from self._opened(block, block_id, mark)
+        self._altered |= at != len(freight)
+
+    def _read(self, inner: bytes, late: bool) -> None:
+        """A frame as on any other bearer."""
+        try:
+            found = read_frame(self._keyring, inner, late)
         except (DecodeError, SealError) as error:
             self.refuse(error)
             return
         if found.ends is not None:
             self._report.receipts += _merge(self._log, found.ends)
-        incoming = []
-        for carried in found.blocks:
-            try:
-                incoming.append(opened(self._keyring, carried.block, carried.id, self._via, self._age_s()))
-            except (DecodeError, SealError) as error:
-                self.refuse(error)
+        self._commit([each for carried in found.blocks for each in self._opened(carried.block, carried.id)])
+
+    def _opened(self, block: bytes, block_id: BlockId, mark: bytes = b"") -> Iterator[Incoming]:
+        try:
+            yield opened(self._keyring, block, block_id, self._via, self._age_s(), mark)
+        except (DecodeError, SealError) as error:
+            self.refuse(error)
+
+    def _commit(self, incoming: list[Incoming]) -> None:
         if incoming:
             self._report.verdicts.update(self._log.commit(incoming))
 
@@ -104,7 +136,8 @@ class Unloading:
         report, manifest = self._report, self._report.manifest
         report.skipped = self._damage.skipped
         told = (self._count, self._digest.digest()[:DIGEST])
-        report.whole = self._damage.whole and manifest is not None and told == (manifest.frames, manifest.digest)
+        intact = self._damage.whole and not self._altered
+        report.whole = intact and manifest is not None and told == (manifest.frames, manifest.digest)
         return report
 
     def refuse(self, error: Exception) -> None:
@@ -126,27 +159,30 @@ def take_block(log: Log, keyring: Keyring, block: bytes, via: str) -> tuple[Bloc
     return incoming.id, verdict
 
 
-def opened(keyring: Keyring, block: bytes, block_id: BlockId | None, via: str, age_s: float = 0.0) -> Incoming:
+def opened(
+    keyring: Keyring, block: bytes, block_id: BlockId | None, via: str, age_s: float = 0.0, mark: bytes = b""
+) -> Incoming:
     """A whole block from outside, opened where this node can; SealError or DecodeError when it must not be kept.
 
-    block_id: as its carrier tells it; None on paper, where only a node that can read the block knows whose it is.
+    block_id: as its carrier tells it; None on paper, where only a node that can read the block knows whose it is. mark: of
+    the block, if known.
     """
     header, _ = Header.decode(block)
     if block_id is not None and header.id(block_id.incarnation) != block_id:
         raise DecodeError("a block under another's name")
     if not keyring.readable(header):
-        return _unread(block, block_id, via, age_s)
+        return _unread(block, block_id, via, age_s, mark)
     try:
         found = keyring.open(block, None if block_id is None else block_id.incarnation)
     except NotForUs:
-        return _unread(block, block_id, via, age_s)
-    return Incoming(found.id, block, found.body, found.level, age_s, via)
+        return _unread(block, block_id, via, age_s, mark)
+    return Incoming(found.id, block, found.body, found.level, age_s, via, mark)
 
 
-def _unread(block: bytes, block_id: BlockId | None, via: str, age_s: float) -> Incoming:
+def _unread(block: bytes, block_id: BlockId | None, via: str, age_s: float, mark: bytes) -> Incoming:
     if block_id is None:
         raise SealError("no key here opens this block")
-    return Incoming(block_id, block, None, Level.MEMBER, age_s, via)
+    return Incoming(block_id, block, None, Level.MEMBER, age_s, via, mark)
 
 
 def _manifest(record: bytes, keyring: Keyring) -> Manifest | None:

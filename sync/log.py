@@ -5,10 +5,11 @@ Every method is blocking and, where it writes, durable when it returns; the call
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sync.ids import BlockId, Lane, Level, Source
 from sync.ranges import Ranges
@@ -25,9 +26,23 @@ class Verdict(Enum):
     REFUSED = "refused"  # not authentic or over quota: not kept
 
 
+def mark_of(block: bytes) -> bytes:
+    """16 bytes that tell one byte string from another: the head of SHA-256 in every suite, for a node's own use and for lists."""
+    return hashlib.sha256(block).digest()[:16]
+
+
+class Held(NamedTuple):
+    """A block as it lies here: its number in its source, its bytes, and their mark."""
+
+    number: int
+    block: bytes
+    mark: bytes
+
+
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """A whole block from outside. body: opened plaintext, or None where this node may not read it; age_s since sealing."""
+    """A whole block from outside. body: opened plaintext, or None where this node may not read it; age_s since sealing; mark:
+    of the block, b"" where nobody has worked it out yet."""
 
     id: BlockId
     block: bytes
@@ -35,6 +50,7 @@ class Incoming:
     level: Level
     age_s: float
     via: str
+    mark: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +73,9 @@ class Log(Protocol):
 
     def read(self, block_id: BlockId) -> bytes | None:
         """The block's bytes, or None when it is not (or no longer) held."""
+
+    def stretch(self, source: Source, first: int, last: int) -> Sequence[Held]:
+        """All blocks held with numbers first..last, newest first; the caller keeps the stretch as short as its memory."""
 
     def age_s(self, block_id: BlockId) -> float:
         """Seconds since the block was sealed, as far as this node can tell; 0 for one that is not held."""

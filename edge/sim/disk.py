@@ -8,7 +8,7 @@ from typing import TypeVar
 
 from hardware.errors import SanduanError, StoreFull
 from sync.ids import BlockId, Lane, Source
-from sync.log import Incoming, Log, Pending, Verdict
+from sync.log import Held, Incoming, Log, Pending, Verdict
 from sync.ranges import Ranges
 
 T = TypeVar("T")
@@ -39,6 +39,10 @@ class FaultyLog:
     def read(self, block_id: BlockId) -> bytes | None:
         """As the log behind."""
         return self.log.read(block_id)
+
+    def stretch(self, source: Source, first: int, last: int) -> Sequence[Held]:
+        """As the log behind."""
+        return self.log.stretch(source, first, last)
 
     def age_s(self, block_id: BlockId) -> float:
         """As the log behind."""

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from sync.ids import BlockId, KeyClass, Lane, Source, varint
-from sync.log import Incoming, Pending, Verdict
+from sync.log import Held, Incoming, Pending, Verdict, mark_of
 from sync.ranges import Ranges
 from sync.seal.keyring import Keyring
 
@@ -52,6 +52,11 @@ class MemoryDisk:
     def read(self, block_id: BlockId) -> bytes | None:
         """The block's bytes."""
         return self._blocks.get(block_id)
+
+    def stretch(self, source: Source, first: int, last: int) -> Sequence[Held]:
+        """Those of the numbers whose bytes are here."""
+        found = ((number, self.read(BlockId(*source, number))) for number in range(last, first - 1, -1))
+        return [Held(number, block, mark_of(block)) for number, block in found if block is not None]
 
     def age_s(self, block_id: BlockId) -> float:
         """Since it was sealed."""

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Any, Final, NamedTuple
 
 from edge.store.writer import Tx
 from sync.ids import BlockId, Level
-from sync.log import Incoming
+from sync.log import Incoming, mark_of
 
 ID: Final = "origin = ? AND incarnation = ? AND lane = ? AND number = ?"
 _BLOCK: Final = (
@@ -15,13 +14,12 @@ _BLOCK: Final = (
     "via, age_ms, at_boot, at_ms) VALUES (?, ?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING id"
 )
 _SET_ASIDE: Final = "INSERT INTO quarantine (origin, incarnation, lane, number, hash, why, via, bytes, received_ms) "
+STRETCH: Final = (
+    "SELECT b.number, p.bytes, b.hash FROM block b JOIN payload p ON p.block = b.id WHERE b.origin = ? AND b.incarnation = ? "
+    "AND b.lane = ? AND b.number BETWEEN ? AND ? ORDER BY b.number DESC"
+)
 QUARANTINE_MAX: Final = 1000
 Span = tuple[int | None, int | None]
-
-
-def digest(block: bytes) -> bytes:
-    """16 bytes that tell one byte string from another."""
-    return hashlib.sha256(block).digest()[:16]
 
 
 def insert(
@@ -37,9 +35,10 @@ def insert(
     span: Span = (None, None),
     via: str = "",
     age_ms: int = 0,
+    mark: bytes = b"",
 ) -> int:
     """Store a new block with its bytes; its row id."""
-    values = (*block_id, state, content, int(level), len(block), digest(block), rows, *span, via, age_ms, *at)
+    values = (*block_id, state, content, int(level), len(block), mark or mark_of(block), rows, *span, via, age_ms, *at)
     row: int = tx.conn.execute(_BLOCK, values).fetchone()[0]
     tx.conn.execute("INSERT INTO payload VALUES (?, ?)", (row, block))
     return row

@@ -23,7 +23,7 @@ from hardware.errors import DecodeError, SealError
 from sync.codec.picture_chain import Album
 from sync.events import BY_NAME, key
 from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
-from sync.log import Incoming, Pending, Verdict
+from sync.log import Held, Incoming, Pending, Verdict, mark_of
 from sync.ranges import Ranges
 from sync.records import Anchor, Value
 from sync.seal.contract import Opened
@@ -99,6 +99,10 @@ class StoreLog:
         """The block's bytes, or None."""
         found = self._rows(f"SELECT bytes FROM payload WHERE block = (SELECT id FROM block WHERE {ID})", block_id)
         return found[0][0] if found else None
+
+    def stretch(self, source: Source, first: int, last: int) -> Sequence[Held]:
+        """Blocks whose bytes are here, newest first."""
+        return [Held(*row) for row in self._rows(blocks.STRETCH, (*source, first, last))]
 
     def age_s(self, block_id: BlockId) -> float:
         """Seconds since the block was sealed; time between two boots is not known and not counted."""
@@ -335,7 +339,7 @@ class StoreLog:
 
     def _open(self, block: Incoming) -> _Opened:
         """Decode what goes into the tables at once, and decide the block's state."""
-        mark, content = blocks.digest(block.block), block.body[0] if block.body else None
+        mark, content = block.mark or mark_of(block.block), block.body[0] if block.body else None
         if block.body is None:
             return _Opened(block, mark, "sealed", None, None, False)
         if block.id.lane is Lane.PICTURE:
@@ -379,7 +383,8 @@ class StoreLog:
             return Verdict.REFUSED  # unsigned, by keys that a revoked node holds: it must not take a number
         age_ms = int(block.age_s * 1000)
         row = blocks.insert(
-            tx, block.id, block.block, item.state, item.content, block.level, (now.boot, now.mono_ms), via=block.via, age_ms=age_ms
+            tx, block.id, block.block, item.state, item.content, block.level, (now.boot, now.mono_ms), via=block.via,
+            age_ms=age_ms, mark=item.hash
         )  # fmt: skip
         if item.state == "pending":
             tx.conn.execute("INSERT INTO unpacking VALUES (?, ?)", (row, block.body))

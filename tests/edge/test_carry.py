@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+import resource
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,12 @@ from radios.groups import decode, encode
 from radios.qr import block_of, texts
 from sync.carry import FRAME, Loading, export, lacking, read_manifest
 from sync.events import BY_NAME
+from sync.freight import read_list, split
 from sync.ids import Content, Lane
 from sync.intake import Report, import_, take_block
 from sync.log import Verdict
 from sync.manifest import Manifest
-from sync.seal.contract import Role
+from sync.seal.contract import MAC, Role
 from sync.seal.demo import demo_keyring
 
 ROLES = {1: Role.MEMBER, 2: Role.COMMAND, 3: Role.MEMBER, 9: Role.RELAY}
@@ -184,6 +186,51 @@ def test_a_frame_taken_out_with_care_is_noticed(nodes: dict[int, Node], stick: P
     assert not report.whole and report.added and not report.refused
 
 
+Harm = Callable[[bytes], bytes]
+HARMS: dict[str, tuple[Harm, int]] = {  # of a record, and how many blocks it costs at most
+    "a byte of a block": (lambda record: record[:-9] + bytes([record[-9] ^ 1]) + record[-8:], 1),
+    "the last block cut short": (lambda record: record[:-100], 1),
+    "bytes behind": (lambda record: record + b"more", 0),
+    "a listed length": (lambda record: record[:6] + bytes([record[6] ^ 1]) + record[7:], 99),
+    "the MAC": (lambda record: record[:3] + bytes(len(record) - 3), 99),
+    "nothing but the kind": (lambda record: record[:1], 99),
+}
+
+
+@pytest.mark.parametrize(("harm", "cost"), HARMS.values(), ids=HARMS)
+@pytest.mark.parametrize("reader", [CENTRAL, RELAY])
+def test_altered_with_good_checksums_costs_only_what_was_altered(
+    nodes: dict[int, Node], stick: Path, reader: int, harm: Harm, cost: int
+) -> None:
+    """By someone without keys; a relay, which can open no block, is no easier to deceive."""
+    path = big(nodes, stick, 2)
+    manifest, ends, first, *others = read_bundle(path, Damage())
+    with BundleWriter(path) as forged:
+        for record in (manifest, ends, harm(first), *others):
+            forged.add(record)
+    report = nodes[reader].take(path)
+    assert not report.whole and report.manifest and sum(report.refused.values()) == (cost > 0)
+    there, lost = sum(report.manifest.blocks.values()), min(cost, len(read_list(split(first)[0][:-MAC])))
+    assert there - lost == report.added == sum(map(len, nodes[reader].log.have().values()))
+
+
+def test_a_stick_that_is_full_in_mid_write_publishes_nothing(nodes: dict[int, Node], stick: Path) -> None:
+    """The system itself refuses to write beyond half of it; all is still here for the next stick."""
+    path = big(nodes, stick, 8)
+    size = path.stat().st_size
+    path.unlink()
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large"):
+            nodes[VEHICLE].export(stick, CENTRAL)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(stick.iterdir()) == []
+    nodes[VEHICLE].export(stick, CENTRAL)
+    assert nodes[CENTRAL].take(the_bundle(stick)).whole and nodes[CENTRAL].log.have() == nodes[VEHICLE].log.have()
+
+
 def test_a_strangers_stick_leaves_nothing(nodes: dict[int, Node], stick: Path, tmp_path: Path) -> None:
     (tmp_path / "elsewhere").mkdir()
     stranger = Node(tmp_path / "elsewhere", VEHICLE, b"another incident")
@@ -198,7 +245,9 @@ def test_a_strangers_stick_leaves_nothing(nodes: dict[int, Node], stick: Path, t
 def test_a_stick_pulled_while_writing_publishes_nothing(nodes: dict[int, Node], stick: Path) -> None:
     nodes[VEHICLE].work(10)
     with Loading(nodes[VEHICLE].log, nodes[VEHICLE].ring, stick, (CENTRAL,), "", 1) as loading:
-        loading.write(loading.next())
+        load = loading.next()
+        assert load is not None
+        loading.write(load)
     assert list(stick.iterdir()) == []
 
 

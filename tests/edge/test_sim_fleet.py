@@ -54,6 +54,8 @@ def test_memory_disk_is_a_log() -> None:
     other = Incoming(ids[0], b"other bytes", b"", Level.MEMBER, 0.0, "lan")
     assert b.commit([other]) == [Verdict.CONFLICT] and a.commit([other]) == [Verdict.CONFLICT]
     assert b.purge(ids[:1]) > 0 and b.read(ids[0]) is None and ids[0].number not in b.held(ids[0].source)
+    stretch = [(held.number, held.block) for held in b.stretch(ids[0].source, 0, ids[-1].number)]
+    assert stretch == [(each.number, a.read(each)) for each in ids[:0:-1]]
     a.merge_end(2, b.have())
     assert a.end_of(2) == a.have() and a.end_of(1) == a.have()
 

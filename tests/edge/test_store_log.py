@@ -14,7 +14,7 @@ from hardware.clock import Stamp
 from hardware.kinds import Quality
 from hardware.observation import PROFILE_NAMED, Observation
 from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
-from sync.log import Incoming, Log, Verdict
+from sync.log import Held, Incoming, Log, Verdict, mark_of
 from sync.ranges import Ranges
 from tests.edge.store_nodes import CENTRAL, FIX, OTHER, VEHICLE, Node, cut_all
 
@@ -56,6 +56,21 @@ def test_descriptors_travel_before_the_rows_and_nothing_is_left(nodes: dict[int,
     assert central.rows(sql) == vehicle.rows(sql)
     assert len(central.rows(sql)) == 600
     assert central.log.have() == vehicle.log.have()
+
+
+def test_a_stretch_is_what_is_held_of_it_newest_first(nodes: dict[int, Node]) -> None:
+    vehicle = nodes[VEHICLE]
+    vehicle.write(400)
+    vehicle.flush()
+    ids = cut_all(vehicle, Lane.HISTORY, 300)
+    vehicle.log.purge([ids[2]])
+    blocks = [(block_id.number, vehicle.log.read(block_id) or b"") for block_id in ids]
+    expected = [Held(number, block, mark_of(block)) for number, block in blocks if block]
+    source = ids[0].source
+    assert len(expected) == len(ids) - 1 > 4
+    assert list(vehicle.log.stretch(source, 0, 1 << 40)) == expected[::-1]
+    assert [each.number for each in vehicle.log.stretch(source, 1, 3)] == [3, 1]
+    assert not vehicle.log.stretch(source._replace(lane=Lane.BULK), 0, 9)
 
 
 def test_vital_signs_travel_under_the_vital_key_only(nodes: dict[int, Node]) -> None:
