@@ -194,7 +194,7 @@ def in_room(instants: Sequence[Sequence[Member]], loss: float, listens: bool, rn
     for at, people in enumerate(instants):
         if listens and rng.random() >= loss:
             chain.told(9, word)
-        base = chain.base(at)
+        base = chain.base(at, len(people))
         body, made = chain.next(at, people, ROOM)
         chain.keep(made, base)
         sizes.append(len(body))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from edge.folds import ALARM_KINDS, alarms, text
@@ -69,6 +69,12 @@ PLANS: Final = {
     "unit": Plan(False, (Form.FORCE_VITAL, Form.FORCE), every_s=30.0),
     "central": Plan(True, (Form.SCENE,)),
 }
+
+
+def plan_of(role: str, central: Collection[int], node: int) -> Plan | None:
+    """What a node of a role shows, for the centrals of its incident to follow; None where it shows nothing."""
+    plan = PLANS.get(role)
+    return None if plan is None else replace(plan, listeners=frozenset(central) - {node})
 
 
 class Painter:
@@ -141,7 +147,7 @@ class Painter:
         for listener in self.plan.listeners:
             if (told := self._log.album.told.get(listener)) is not None:
                 chain.told(listener, told.get((self._store.origin, vitals)))
-        base = chain.base(number)
+        base = chain.base(number, len(people))
         body, force = chain.next(number, people, budget)
         made = self._put(body, KeyClass.VITAL if vitals else KeyClass.FIELD)
         if made.number == number:

@@ -33,7 +33,7 @@ from edge.intents import Intents
 from edge.link import LINKED
 from edge.node import Node
 from edge.people import write_people
-from edge.pictures import PLANS, Painter
+from edge.pictures import Painter, plan_of
 from edge.privacy import Privacy
 from edge.status import Status
 from edge.sticks import usual_places
@@ -196,10 +196,9 @@ class Station:
 
     def _painter(self) -> Painter | None:
         """Who shows others what this node knows, in its role's way."""
-        plan = PLANS.get(self.config.station["role"])
+        plan = plan_of(self.config.station["role"], self.config.incident["central"], self.keys.node)
         if plan is None:
             return None
-        plan = replace(plan, listeners=frozenset(self.config.incident["central"]) - {self.keys.node})
         return Painter(self.store, self.log, self.anchor, plan, self._up)
 
     def _limits(self) -> list[Limits]:

@@ -17,6 +17,7 @@ from sync.ids import BlockId
 from sync.records import Anchor
 
 KEY: Final = 5
+FEW: Final = 12  # a force that always fits standing alone
 MAX_ORIGINS: Final = 256  # whose pictures an album holds
 
 
@@ -44,19 +45,19 @@ class Chain:
             found = self._based[found]
         self._held[listener] = held
 
-    def base(self, block: int) -> Force | None:
-        """What the picture of block number `block` builds on."""
+    def base(self, block: int, count: int) -> Force | None:
+        """What the picture of block number `block` builds on, of `count` people: a few stand alone unless all listeners follow."""
         near = [number for number in self.sent if 0 < block - number <= BASES]
         common = set(near).intersection(*(self._held.get(each, set()) for each in self.listeners))
         if self.listeners and common:
             return self.sent[max(common)]
-        if self._key in near and self._since < KEY:
+        if self._key in near and self._since < KEY and count > FEW:
             return self.sent[self._key]
         return None
 
     def next(self, block: int, people: Sequence[Member], budget: int) -> tuple[bytes, Force]:
         """The picture of block number `block`. A force that does not fit goes on in the next one from where this one ended."""
-        base = self.base(block)
+        base = self.base(block, len(people))
         first = 0
         last = self.sent.get(max(self.sent)) if self.sent else None
         if last and last.first + last.count < len(people):

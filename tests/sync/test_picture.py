@@ -107,7 +107,7 @@ def test_places_are_true_to_half_a_cell_and_heart_rates_to_a_cell() -> None:
 def test_46_people_in_one_message_each_minute(seed: int) -> None:
     chain, album = Chain(ANCHOR, True, {9}), Album(ANCHOR)
     for number, people in enumerate(walk(8, seed=seed)):
-        base = chain.base(number)
+        base = chain.base(number, len(people))
         body, force = chain.next(number, people, ROOM)
         chain.keep(force, base)
         assert len(body) <= ROOM
@@ -123,7 +123,7 @@ def test_a_force_too_large_for_one_message_goes_on_in_the_next() -> None:
     spans, known = [], 0
     while known < 120:
         number = len(spans)
-        base = chain.base(number)
+        base = chain.base(number, 120)
         body, made = chain.next(number, people, ROOM)
         chain.keep(made, base)
         force = album.take(BlockId(7, 1, Lane.PICTURE, number), body)
@@ -137,28 +137,43 @@ def test_a_force_too_large_for_one_message_goes_on_in_the_next() -> None:
 def test_without_a_listener_one_loss_costs_one_picture_and_every_fifth_stands_alone() -> None:
     chain = Chain(ANCHOR, True)
     bases = []
-    for number, people in enumerate(walk(11, 8)):
-        base = chain.base(number)
+    for number, people in enumerate(walk(11, 20)):
+        base = chain.base(number, 20)
         bases.append(base.number if base else None)
         chain.keep(chain.next(number, people, ROOM)[1], base)
     assert KEY == 5 and bases == [None, 0, 0, 0, 0, None, 5, 5, 5, 5, None]
 
 
+def test_a_few_people_stand_alone_unless_all_listeners_follow() -> None:
+    chain, album = Chain(ANCHOR, True, {9}), Album(ANCHOR)
+    for number, people in enumerate(walk(4, 7)):
+        base = chain.base(number, 7)
+        body, made = chain.next(number, people, ROOM)
+        chain.keep(made, base)
+        assert base is None and Album(ANCHOR).take(BlockId(7, 1, Lane.PICTURE, number), body) == made, (
+            "whatever was lost"
+        )
+        album.take(BlockId(7, 1, Lane.PICTURE, number), body)
+    chain.told(9, album.heard()[7, True])
+    followed = chain.base(4, 7)
+    assert followed is not None and followed.number == 3
+
+
 def test_listeners_decide_what_is_built_upon() -> None:
     chain = Chain(ANCHOR, True, {1, 2})
-    pictures = walk(6, 8)
+    pictures = walk(6, 20)
     for number in range(4):
-        base = chain.base(number)
+        base = chain.base(number, 20)
         chain.keep(chain.next(number, pictures[number], ROOM)[1], base)
     chain.told(1, 3 % HEARD)
     chain.told(2, 2 % HEARD)
-    base = chain.base(4)
+    base = chain.base(4, 20)
     assert base is not None and base.number == 0, "the newest that both hold: picture 0, on which 2 and 3 build"
     chain.told(2, 3 % HEARD)
-    base = chain.base(4)
+    base = chain.base(4, 20)
     assert base is not None and base.number == 3
     chain.told(2, None)
-    base = chain.base(4)
+    base = chain.base(4, 20)
     assert base is not None and base.number == 0, "who came back empty-handed is served by the schedule"
 
 
