@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Final
@@ -158,10 +158,17 @@ def complete(identity: Identity, granted: Grant, minutes: int | None = None) -> 
     identity.save()
 
 
-def revoke(identity: Identity, nodes: Iterable[int], last: Mapping[int, Last], trust_past: bool = True) -> list[str]:
+def revoke(
+    identity: Identity,
+    nodes: Iterable[int],
+    last: Mapping[int, Last],
+    trust_past: bool = True,
+    draw: Callable[[int], bytes] = secrets.token_bytes,
+) -> list[str]:
     """Revoke nodes and change the keys of all that remain; with no node, only the keys change. The names of those revoked.
 
     last: by node, the last numbers of theirs to believe; trust_past: whether what they signed for others so far still counts.
+    draw: gives so many random bytes; another only in simulations.
     """
     if identity.role is not Role.COMMAND:
         raise SealError("only a command node revokes (只有指挥节点可吊销)")
@@ -172,7 +179,7 @@ def revoke(identity: Identity, nodes: Iterable[int], last: Mapping[int, Last], t
             raise SealError(f"node {index} is not on the roster, or cannot be revoked here (编号 {index} 不可吊销)")
         names.append(held.name)
         entries[index] = _revoked(identity, index, last.get(index, {}), trust_past)
-    fresh = Master(master(identity).epoch + 1, secrets.token_bytes(KEY), secrets.token_bytes(KEY))
+    fresh = Master(master(identity).epoch + 1, draw(KEY), draw(KEY))
     if entries:
         rest = [entry for entry in own.entries if entry.index not in entries]
         merged = tuple(sorted((*rest, *entries.values()), key=lambda entry: entry.index))
@@ -180,15 +187,15 @@ def revoke(identity: Identity, nodes: Iterable[int], last: Mapping[int, Last], t
         made = made.signed(identity.charter.incident, identity.device)
         identity.revocations.add(made, identity.roster)
         identity.author(revocation_item(made))
-    _change_keys(identity, fresh)
+    _change_keys(identity, fresh, draw(REKEY_SALT))
     identity.save()
     return names
 
 
-def _change_keys(identity: Identity, fresh: Master) -> None:
+def _change_keys(identity: Identity, fresh: Master, salt: bytes) -> None:
     ring = identity.keyring(0)
     book = identity.book(ring)
-    identity.author(rekey_item(rekey(fresh, book.remaining(), ring, secrets.token_bytes(REKEY_SALT))))
+    identity.author(rekey_item(rekey(fresh, book.remaining(), ring, salt)))
     transit = transit_of(identity.suite, identity.charter.incident, fresh.field)
     identity.keep(fresh.epoch, EpochKeys(transit, fresh.field, fresh.vital))
 

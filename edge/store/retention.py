@@ -16,7 +16,7 @@ from typing import Any, Final
 from edge.store import blocks
 from edge.store.connect import Connection
 from edge.store.rows import spans_of
-from edge.store.space import room
+from edge.store.space import Usage, room
 from edge.store.writer import Tx
 from sync.ids import BlockId, Content, Lane
 from sync.ranges import Ranges
@@ -31,7 +31,8 @@ _SETTLED: Final = (
     "AND b.number BETWEEN s.first AND s.last)"
 )
 _BLOCK: Final = (
-    "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.size, b.first_row, b.last_row FROM block b WHERE "
+    "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.size, b.first_row, b.last_row FROM block b "
+    "WHERE b.state != 'pending' AND "
 )
 _THIN: Final = (
     "DELETE FROM observation WHERE id > ? AND id <= ? AND lane >= 3 AND NOT EXISTS (SELECT 1 FROM block b WHERE "
@@ -47,12 +48,13 @@ _SURVIVORS: Final = (
 class Keep:
     """central: whose end lists count as delivered (any other node's, when empty); quota: bytes that the store may fill
     (32 MB and more), None for all of its disk; share, most: room is short below this share of either, but never while
-    `most` bytes are left."""
+    `most` bytes are left; usage: how full the disk is, for simulations."""
 
     central: frozenset[int] = frozenset()
     quota: int | None = None
     share: float = 0.05
     most: int = 512 << 20
+    usage: Callable[[Path], Usage] | None = None
 
     def low(self, total: int) -> int:
         """Bytes below which room is short."""
@@ -97,7 +99,7 @@ class Retention:
 
     def pressed(self, conn: Connection, full: bool = False) -> bool:
         """Whether room must be made now: begun when it is low or the disk is full, gone on with until there is enough."""
-        free, total = room(conn, self._path, self._keep.quota)
+        free, total = room(conn, self._path, self._keep.quota, self._keep.usage)
         low = self._keep.low(total)
         if self.why and free >= 3 * low:
             log.warning("%s: room again", self._path)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from edge.store.connect import Connection, wal_bytes
 
@@ -13,15 +14,30 @@ BALLAST_BYTES: Final = 32 << 20
 _CHUNK: Final = 1 << 20
 
 
-def room(conn: Connection, path: Path, quota: int | None) -> tuple[int, int]:
-    """Bytes that rows may still take, and the disk's or quota's size.
+class Usage(Protocol):
+    """How full a disk is, in bytes."""
+
+    @property
+    def total(self) -> int:
+        """Its size."""
+
+    @property
+    def free(self) -> int:
+        """What is left of it."""
+
+
+def room(
+    conn: Connection, path: Path, quota: int | None, usage: Callable[[Path], Usage] | None = None
+) -> tuple[int, int]:
+    """Bytes that rows may still take, and the disk's or quota's size; usage: tells how full the disk of a folder is, the system
+    when None.
 
     Free pages of the file count as room; what the write-ahead log has yet to grow does not, since only the disk can give it.
     """
     size, pages, free_pages = (
         conn.execute(f"PRAGMA {name}").fetchone()[0] for name in ("page_size", "page_count", "freelist_count")
     )
-    disk = shutil.disk_usage(path.parent)
+    disk: Usage = (usage or shutil.disk_usage)(path.parent)
     wal = path.with_name(path.name + "-wal")
     log = wal.stat().st_size if wal.exists() else 0
     total = disk.total if quota is None else min(quota, disk.total)

@@ -30,7 +30,7 @@ def demo_keyring(
     epochs: tuple[int, ...] = (1,),
 ) -> Keyring:
     """The keyring of one node under an incarnation of the caller's; it holds what its role may hold."""
-    incident = _secret(seed, "incident", 0)[:16]
+    incident = demo_incident(seed)
     directory = {index: Peer(demo_device(seed, index, suite).public, role) for index, role in roles.items()}
     device, role, trust = demo_device(seed, origin, suite), roles[origin], demo_key(seed, "trust", 0)
     field = {epoch: demo_key(seed, "field", epoch) for epoch in epochs}
@@ -52,7 +52,17 @@ def demo_incarnation(seed: bytes, origin: int) -> int:
 
 def demo_device(seed: bytes, origin: int, suite: Suite = SUITE_1) -> Device:
     """The device key of a node."""
-    return suite.load(_secret(seed, "device", origin))
+    return suite.load(demo_private(seed, origin))
+
+
+def demo_private(seed: bytes, origin: int) -> bytes:
+    """What that device key is made from."""
+    return _secret(seed, "device", origin)
+
+
+def demo_incident(seed: bytes) -> bytes:
+    """The id of the incident."""
+    return _secret(seed, "incident", 0)[:16]
 
 
 def demo_key(seed: bytes, what: str, epoch: int) -> bytes:
