@@ -92,10 +92,10 @@ def _keep_aside(tx: Tx, row: int, why: str, wall_ms: int | None) -> None:
 
 def _retire(tx: Tx, row: int, block_id: BlockId, why: str, wall_ms: int | None) -> None:
     _keep_aside(tx, row, why, wall_ms)
-    drop_bytes(tx, block_id)
     found = tx.conn.execute(
         "UPDATE block SET state = 'conflict', level = 0 WHERE id = ? RETURNING id, first_row, last_row", (row,)
     ).fetchone()
+    drop_bytes(tx, block_id)
     _disown(tx, found)
 
 
@@ -150,14 +150,20 @@ def _relevel(tx: Tx, block: tuple[int, int | None, int | None], level: Level) ->
 
 
 def drop_bytes(tx: Tx, block_id: BlockId) -> int:
-    """Forget a block's bytes, not the fact that it was had; how many they were."""
+    """Forget a block's bytes, not the fact that it was had; how many they were. 0 while it waits to be unpacked: they are all
+    there is of what it says."""
     found: Any = tx.conn.execute(
-        f"UPDATE block SET held = 0 WHERE {ID} AND held RETURNING id, size", block_id
+        f"UPDATE block SET held = 0 WHERE {ID} AND held AND state != 'pending' RETURNING id, size", block_id
     ).fetchone()
     if found is None:
         return 0
     tx.conn.execute("DELETE FROM payload WHERE block = ?", (found[0],))
     return int(found[1])
+
+
+def await_unpacking(tx: Tx, row: int) -> None:
+    """Note that a block is to become rows and events later; its bytes here are opened anew for that, no plaintext is kept."""
+    tx.conn.execute("INSERT INTO unpacking VALUES (?, x'')", (row,))
 
 
 def make_room(tx: Tx, picture: BlockId) -> bool:

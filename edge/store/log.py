@@ -181,16 +181,16 @@ class StoreLog:
     def unpack(self, limit: int = 16) -> int:
         """Turn up to `limit` committed bodies into rows and events; how many blocks were worked off, 0 when none waits."""
         found = self._rows(
-            "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.level, b.at_boot, b.at_ms - b.age_ms, u.body "
-            "FROM unpacking u JOIN block b ON b.id = u.block ORDER BY u.block LIMIT ?",
+            "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.level, b.at_boot, b.at_ms - b.age_ms, u.body, p.bytes "
+            "FROM unpacking u JOIN block b ON b.id = u.block LEFT JOIN payload p ON p.block = b.id ORDER BY u.block LIMIT ?",
             (limit,),
         )
         if not found:
             return 0
         now, parcels = self._store.clock.stamp(), []
-        for row, origin, incarnation, lane, number, level, boot, sealed_ms, body in found:
+        for row, origin, incarnation, lane, number, level, boot, sealed_ms, body, block in found:
             block_id = BlockId(origin, incarnation, Lane(lane), number)
-            records, state = self._decode(block_id, body)
+            records, state = self._decode(block_id, body) if body else self._unseal(block_id, block)
             parcels.append((Parcel(block_id, row, Level(level), records, (boot, sealed_ms), now), state))
 
         def run(tx: Tx) -> list[Outcome]:
@@ -282,8 +282,9 @@ class StoreLog:
         todo = tuple(ids)
 
         def run(tx: Tx) -> int:
-            tx.after(lambda: self._index.forget(todo))
-            return sum(blocks.drop_bytes(tx, block_id) for block_id in todo)
+            freed = {block_id: blocks.drop_bytes(tx, block_id) for block_id in todo}
+            tx.after(lambda: self._index.forget([block_id for block_id, size in freed.items() if size]))
+            return sum(freed.values())
 
         return self._store.writer.submit(run).result()
 
@@ -357,6 +358,14 @@ class StoreLog:
             log.info("picture %s: %s", block_id, error)
             return []
 
+    def _unseal(self, block_id: BlockId, block: bytes) -> tuple[Sequence[Record] | None, str]:
+        """What a block says that opened when it came."""
+        try:
+            return self._decode(block_id, self._sealer.open(block, block_id.incarnation).body)
+        except SealError as error:
+            log.warning("block %s opens no more: %s", block_id, error)
+            return None, "sealed"
+
     def _decode(self, block_id: BlockId, body: bytes) -> tuple[Sequence[Record] | None, str]:
         try:
             records = decode(block_id, body, self._anchor)
@@ -387,7 +396,7 @@ class StoreLog:
             age_ms=age_ms, mark=item.hash
         )  # fmt: skip
         if item.state == "pending":
-            tx.conn.execute("INSERT INTO unpacking VALUES (?, ?)", (row, block.body))
+            blocks.await_unpacking(tx, row)
         elif item.at_once:
             parcel = Parcel(block.id, row, block.level, item.records, (now.boot, now.mono_ms - age_ms), now)
             outcomes.append(self._apply(tx, parcel))

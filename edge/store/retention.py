@@ -31,7 +31,8 @@ _SETTLED: Final = (
     "AND b.number BETWEEN s.first AND s.last)"
 )
 _BLOCK: Final = (
-    "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.size, b.first_row, b.last_row FROM block b WHERE "
+    "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.size, b.first_row, b.last_row FROM block b "
+    "WHERE b.state != 'pending' AND "
 )
 _THIN: Final = (
     "DELETE FROM observation WHERE id > ? AND id <= ? AND lane >= 3 AND NOT EXISTS (SELECT 1 FROM block b WHERE "

@@ -139,7 +139,7 @@ def _adopt(tx: Tx, row: int, opened: Opened) -> None:
         (state, content, int(opened.level), row),
     ).rowcount
     if fresh and state == "pending":
-        tx.conn.execute("INSERT INTO unpacking VALUES (?, ?)", (row, opened.body))
+        blocks.await_unpacking(tx, row)
     elif not fresh:
         blocks.prove(tx, opened.id, opened.level)
 

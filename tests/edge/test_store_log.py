@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from edge.store.log import StoreLog
 from edge.store.reader import Reader
+from edge.store.writer import Tx
 from hardware.clock import Stamp
 from hardware.kinds import Quality
 from hardware.observation import PROFILE_NAMED, Observation
@@ -351,6 +353,41 @@ def test_events_of_people_keep_every_field(nodes: dict[int, Node]) -> None:
     assert [line.event for line in reader.events("ORDER BY e.id")] == [first, second]
     reader.close()
     assert central.store.write_event(1, "", {}).result().lamport == second.lamport + 1
+
+
+def test_what_waits_to_be_unpacked_is_opened_again_and_kept_in_no_other_form(nodes: dict[int, Node]) -> None:
+    """A store of an earlier version kept what had opened beside it: that counts too, even where the block's bytes are gone."""
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.write(120)
+    vehicle.flush()
+    ids = cut_all(vehicle, Lane.HISTORY, 200)
+    vehicle.give(ids, central)
+    assert central.rows("SELECT sum(length(body)), count(*) FROM unpacking") == [(0, len(ids))]
+    older = central.ring.open(central.log.read(ids[-1]) or b"", ids[-1].incarnation).body
+    waiting = "(SELECT max(block) FROM unpacking)"
+
+    def as_before(tx: Tx) -> None:
+        tx.conn.execute(f"UPDATE unpacking SET body = ? WHERE block = {waiting}", (older,))
+        tx.conn.execute(f"DELETE FROM payload WHERE block = {waiting}")
+
+    central.store.writer.submit(as_before).result()
+    while central.log.unpack():
+        pass
+    assert central.rows("SELECT count(*) FROM observation") == [(120,)]
+
+
+def test_a_block_that_opens_no_more_stays_as_one_that_is_sealed(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    vehicle.write(5)
+    vehicle.flush()
+    first, second = cut_all(vehicle, Lane.HISTORY)
+    came = vehicle.incoming(first, central)
+    bent = replace(came, block=came.block[:-1] + bytes([came.block[-1] ^ 1]))
+    assert list(central.log.commit([bent])) == [Verdict.NEW]
+    vehicle.give([second], central)
+    assert central.log.unpack() == 2 and central.log.unpack() == 0
+    assert central.rows("SELECT state FROM block ORDER BY number") == [("sealed",), ("unpacked",)]
+    assert central.log.read(first) == bent.block and first.number in central.log.have()[first.source]
 
 
 def test_quality_survives(nodes: dict[int, Node]) -> None:

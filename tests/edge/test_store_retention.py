@@ -160,12 +160,18 @@ def test_others_bytes_go_before_own_history_is_thinned(nodes: dict[int, Node]) -
     vehicle, other = nodes[VEHICLE], nodes[OTHER]
     own = sealed(vehicle, 50)
     foreign = sealed(other, 50)
-    other.give(foreign, vehicle)
+    other.give(foreign[:-2], vehicle)
+    vehicle.log.unpack(100)
+    other.give(foreign[-2:], vehicle)
     pressure = Pressure(vehicle)
     pressure.until("other nodes' sealed blocks")
-    while "10 s" not in pressure.retention.why and any(vehicle.log.read(block_id) for block_id in foreign):
+    while "10 s" not in pressure.retention.why and any(vehicle.log.read(block_id) for block_id in foreign[:-2]):
         assert pressure.slice()
-    assert all(vehicle.log.read(block_id) is not None for block_id in own)
+    waiting = foreign[-2:]
+    assert all(vehicle.log.read(block_id) is not None for block_id in (*own, *waiting))
+    assert not vehicle.log.purge(waiting) and all(
+        block_id.number in vehicle.log.held(block_id.source) for block_id in waiting
+    )
     assert len(vehicle.log.have()[foreign[0].source]) == len(foreign)
     vehicle.log.unpack(100)
     assert len(times(vehicle)) == 100

@@ -213,7 +213,7 @@ CREATE TABLE payload (
     bytes BLOB NOT NULL
 ) STRICT;
 
--- Opened bodies that wait to become rows and events.
+-- Blocks that wait to become rows and events. body: empty, what payload holds is opened for it; older stores kept it here.
 CREATE TABLE unpacking (
     block INTEGER PRIMARY KEY REFERENCES block (id),
     body BLOB NOT NULL
