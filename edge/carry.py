@@ -127,7 +127,9 @@ class Courier:
                 self.progress = unloading.progress
         except DecodeError as error:
             unloading.refuse(error)
-        self.progress = None
+        finally:  # of a stick that is pulled, too, all that was read counts
+            self.progress = None
+            await self._call(unloading.settle)
         report = unloading.finish()
         if report.added or report.receipts:
             self._moved()

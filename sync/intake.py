@@ -21,6 +21,7 @@ from sync.ranges import Ranges
 from sync.seal.contract import MAC, NotForUs
 from sync.seal.keyring import Keyring
 
+BATCH: Final = 2 << 20  # bytes of blocks in one commit
 COUNTED: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
 
 
@@ -48,14 +49,17 @@ def import_(
 ) -> Report:
     """Take in everything good of one bundle; what was there already adds nothing. DecodeError when it is no bundle at all."""
     unloading = Unloading(log, keyring, path, via, now_ms)
-    while record := unloading.next():
-        unloading.take(record)
-        told(unloading.progress)
+    try:
+        while record := unloading.next():
+            unloading.take(record)
+            told(unloading.progress)
+    finally:
+        unloading.settle()
     return unloading.finish()
 
 
 class Unloading:
-    """A bundle being read. `take` belongs to the thread of the log; `next` waits for the medium and may run anywhere."""
+    """A bundle being read. `take` and `settle` belong to the thread of the log; `next` waits for the medium and may run anywhere."""
 
     def __init__(self, log: Log, keyring: Keyring, path: Path, via: str = "carried", now_ms: int | None = None) -> None:
         self._log, self._keyring, self._via, self._now_ms = log, keyring, via, now_ms
@@ -64,6 +68,7 @@ class Unloading:
         self._digest = hashlib.sha256()
         self._size = self._count = 0
         self._begun = self._altered = False
+        self._waiting: list[Incoming] = []
 
     @property
     def progress(self) -> Progress:
@@ -77,7 +82,7 @@ class Unloading:
         return next(self._records, b"")
 
     def take(self, record: bytes) -> None:
-        """One record into the log, and into the report what became of it."""
+        """One record, which goes into the log with those behind it: BATCH bytes in one commit."""
         first, self._begun = not self._begun, True
         if first and (manifest := _manifest(record, self._keyring)) is not None:
             self._report.manifest = manifest
@@ -92,9 +97,17 @@ class Unloading:
             self.refuse(error)
             return
         if is_list(inner):
-            self._commit(list(self._unpack(read_list(inner), freight)))
+            self._waiting += self._unpack(read_list(inner), freight)
         else:
             self._read(inner, late)
+        if sum(len(each.block) for each in self._waiting) >= BATCH:
+            self.settle()
+
+    def settle(self) -> None:
+        """Commit what was taken and not committed yet: at the end, however it came."""
+        incoming, self._waiting = self._waiting, []
+        if incoming:
+            self._report.verdicts.update(self._log.commit(incoming))
 
     def _unpack(self, entries: list[Entry], freight: memoryview) -> Iterator[Incoming]:
         """The listed blocks that are there as listed."""
@@ -119,7 +132,7 @@ class Unloading:
             return
         if found.ends is not None:
             self._report.receipts += _merge(self._log, found.ends)
-        self._commit([each for carried in found.blocks for each in self._opened(carried.block, carried.id)])
+        self._waiting += [each for carried in found.blocks for each in self._opened(carried.block, carried.id)]
 
     def _opened(self, block: bytes, block_id: BlockId, mark: bytes = b"") -> Iterator[Incoming]:
         try:
@@ -127,12 +140,8 @@ class Unloading:
         except (DecodeError, SealError) as error:
             self.refuse(error)
 
-    def _commit(self, incoming: list[Incoming]) -> None:
-        if incoming:
-            self._report.verdicts.update(self._log.commit(incoming))
-
     def finish(self) -> Report:
-        """The report, once `next` has come to the end."""
+        """The report, once `next` has come to the end and all is settled."""
         report, manifest = self._report, self._report.manifest
         report.skipped = self._damage.skipped
         told = (self._count, self._digest.digest()[:DIGEST])

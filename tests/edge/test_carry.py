@@ -21,7 +21,7 @@ from sync.carry import FRAME, Loading, export, lacking, read_manifest
 from sync.events import BY_NAME
 from sync.freight import read_list, split
 from sync.ids import Content, Lane
-from sync.intake import Report, import_, take_block
+from sync.intake import BATCH, Report, import_, take_block
 from sync.log import Verdict
 from sync.manifest import Manifest
 from sync.seal.contract import MAC, Role
@@ -106,6 +106,14 @@ def test_importing_twice_adds_nothing(nodes: dict[int, Node], stick: Path) -> No
     first, second = (nodes[CENTRAL].take(the_bundle(stick)) for _ in range(2))
     assert first.added and not second.added and second.verdicts[Verdict.DUPLICATE] == first.added
     assert second.whole and not second.receipts
+
+
+def test_what_lies_together_is_committed_together(nodes: dict[int, Node], stick: Path) -> None:
+    path = big(nodes, stick, 18)
+    before = nodes[CENTRAL].store.writer.commits
+    assert nodes[CENTRAL].take(path).whole
+    assert path.stat().st_size > 2 * BATCH
+    assert nodes[CENTRAL].store.writer.commits - before == 4  # two full batches, what is left, the end list
 
 
 def test_a_courier_that_cannot_read_passes_it_on(nodes: dict[int, Node], stick: Path, tmp_path: Path) -> None:

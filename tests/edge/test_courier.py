@@ -18,7 +18,8 @@ from edge.supervisor import Supervisor, Task
 from hardware.clock import ManualClock
 from hardware.driver import Health
 from hardware.virtual import VirtualClock, VirtualLoop, run_virtual
-from radios.bundle import SUFFIX
+from radios.bundle import SUFFIX, Damage, read_bundle
+from sync.carry import export
 from sync.events import BY_NAME
 from sync.seal.contract import Role
 from sync.seal.demo import demo_keyring
@@ -140,6 +141,25 @@ def test_a_bad_mark_and_a_full_stick_are_reasons(
     monkeypatch.setattr("radios.bundle.os.fsync", full)
     assert watch(vehicle, lambda: None) is Health.DEGRADED
     assert [path.name for path in (stick / FOLDER).iterdir()] == ["stick.toml"]
+
+
+def test_a_stick_pulled_while_it_is_read_counts_as_far_as_it_went(
+    stations: tuple[Station, Station], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    vehicle, central = stations
+    stick = central.mounts / "STICK"
+    stick.mkdir()
+    mark(stick, Mark((), ""))
+    vehicle.alarm("gas")
+    export(vehicle.log, vehicle.ring, stick / FOLDER, (2,), "", 1)
+
+    def pulled(path: Path, damage: Damage) -> Iterator[bytes]:
+        yield from read_bundle(path, damage)
+        raise OSError(5, "Input/output error")
+
+    monkeypatch.setattr("sync.intake.read_bundle", pulled)
+    assert watch(central, lambda: None) is Health.DEGRADED and not central.visits
+    assert central.log.have() == vehicle.log.have() and central.log.end_of(1)
 
 
 def test_serials() -> None:
