@@ -132,6 +132,7 @@ class Loading:
         self._loads = _loads(log, keyring, found)
         self._digest = hashlib.sha256()
         self._size = self._count = self._done = self._synced = 0
+        _remove_torn(folder, log.origin)
         self._bundle = BundleWriter(folder / (self._plan.name + SUFFIX))
         self._bundle.add(seal_manifest(self._plan, keyring))
 
@@ -207,11 +208,14 @@ def _load(keyring: Keyring, group: Sequence[tuple[Entry, bytes]], trust: bool = 
     return Load(frame + keyring.mac(frame, trust=trust), [block for _, block in group])
 
 
-def _remove_older(folder: Path, made: Manifest, keyring: Keyring) -> None:
-    """Remove this node's earlier bundles for no other nodes than the new one, which holds all that they held unacknowledged,
-    and what a stick pulled away left half-written."""
-    for path in folder.glob(f".{made.origin}-*{SUFFIX}.part"):
+def _remove_torn(folder: Path, origin: int) -> None:
+    """Remove what this node left half-written when a stick was pulled: it is published nowhere, and it may fill the stick."""
+    for path in folder.glob(f".{origin}-*{SUFFIX}.part"):
         path.unlink(missing_ok=True)
+
+
+def _remove_older(folder: Path, made: Manifest, keyring: Keyring) -> None:
+    """Remove this node's earlier bundles for no other nodes than the new one, which holds all that they held unacknowledged."""
     for path in folder.glob(f"{made.origin}-*{SUFFIX}"):
         older = read_manifest(path, keyring)
         if older is not None and older.name != made.name and set(older.nodes) <= set(made.nodes):
