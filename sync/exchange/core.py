@@ -11,20 +11,24 @@ from sync.exchange.assembly import Assembly
 from sync.exchange.contacts import Contacts
 from sync.exchange.havelist import bounded
 from sync.exchange.ledger import NEVER, Expiries, Lease, Target
-from sync.exchange.lines import Line
+from sync.exchange.lines import Asking, Line
 from sync.exchange.peers import Peer
 from sync.exchange.policy import Policy
 from sync.exchange.telling import Teller
 from sync.ids import BlockId, Lane, Source
 from sync.log import Log
 from sync.ranges import Ranges
+from sync.seal.contract import Role
 from sync.seal.keyring import Keyring
 
 URGENT: Final = (Lane.FLASH, Lane.COMMAND)
+CHEAP: Final = (Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
 ROWS: Final = (Lane.FLASH, Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
 GOSSIPED: Final = frozenset((Lane.FLASH, Lane.COMMAND, Lane.TRACK))
 AGES: Final = 4096  # ages of blocks remembered
 LOOK_S: Final = 300.0  # the log is looked through so often even when nobody says that it changed
+STUBBORN: Final = 6  # times that what is urgent goes to a neighbour that gives no sign of life
+PATIENT: Final = 2  # doublings of the time-out that others' sending is waited for
 SOON_S: Final = 0.05  # and not more often than this when somebody does
 NEIGHBOURS: Final = 4096
 
@@ -59,6 +63,7 @@ class Core:
         self.sizes: dict[Lane, float] = {}  # mean bytes of a block sent
         self.lags: dict[int, float] = {}  # by node: seconds until its word for a block of ours is here
         self.contacts = Contacts()
+        self.behind: dict[Source, int] = {}  # urgent sources of which others have more, and the last number there
         self._held: dict[Source, Ranges] = {}
         self._ages: OrderedDict[BlockId, tuple[float, float, str]] = OrderedDict()
 
@@ -142,6 +147,11 @@ class Core:
             found = self.neighbours[node] = Neighbour(node)
         return found
 
+    def leads(self, origin: int) -> bool:
+        """Whether a node commands: what it says goes before what others report."""
+        peer = self.ring.directory.get(origin)
+        return peer is not None and peer.role is Role.COMMAND
+
     def offered(self, target: Target, lane: Lane) -> bool:
         """Whether a lane goes to this target at all."""
         if not target.node:
@@ -163,6 +173,34 @@ class Core:
             return Ranges()
         has = peer.vector.sets.get(source)
         return held.copy() if has is None else held.minus(has)
+
+    def fall_behind(self, peer: Peer, sources: Iterable[Source] | None) -> Lane | None:
+        """The most urgent lane of which a neighbour's list is the first to name blocks that are not here, by the sources that
+        changed in it (None: all)."""
+        mine, found = self.teller.mine.sets, None
+        for source in peer.vector.sets if sources is None else sources:
+            if source.lane in URGENT and self._ahead(peer, source, mine.get(source)):
+                top = peer.vector.sets[source].top
+                if self.behind.get(source, -1) < top:
+                    self.behind[source] = top
+                    found = source.lane if found is None else min(found, source.lane)
+        return found
+
+    def is_behind(self, nodes: Iterable[int]) -> bool:
+        """Whether any of these neighbours has urgent blocks that are still not here."""
+        if not self.behind:
+            return False
+        mine = self.teller.mine.sets
+        self.behind = {
+            source: top
+            for source, top in self.behind.items()
+            if any(self._ahead(self.neighbours[node].peer, source, mine.get(source)) for node in nodes)
+        }
+        return bool(self.behind)
+
+    def _ahead(self, peer: Peer, source: Source, mine: Ranges | None) -> bool:
+        theirs = peer.vector.sets.get(source)
+        return theirs is not None and theirs != mine and (mine is None or bool(theirs.minus(mine)))
 
     def covered(self, source: Source) -> Ranges:
         """What is known to be where it should go."""
@@ -190,12 +228,29 @@ class Core:
     def lapse(self, now: float) -> None:
         """Leases that are over: what is still lacking may be sent again."""
         for target, block_id, lease in self.expiries.due(now):
-            if self.awaits(target, block_id, lease, now):
+            if self.awaits(target, block_id, lease, now) or self.asks(target, block_id, lease, now):
                 self.expiries.add(target, block_id, lease)
             else:
                 target.lapse(block_id)
                 if lease.size and (line := self.lines.get(lease.line)) is not None:
                     line.missed()
+
+    def asks(self, target: Target, block_id: BlockId, lease: Lease, now: float) -> bool:
+        """Whether a crowd is left alone with something urgent once one of it has that: whoever lacks it says so. Of what is our
+        own a target is asked for its list once: mostly only its word was lost."""
+        line = self.lines.get(lease.line)
+        if line is None or not target.node or block_id.lane not in URGENT or not line.crowd(now):
+            return False
+        if lease.asked or (lease.size and block_id not in line.landed):
+            return False
+        lease.asked = True
+        if lease.size and block_id.origin != self.log.origin:
+            lease.until = now + line.beacon_s * self.chance.uniform(1.0, 2.0)
+            return True
+        at = now if lease.size else now + line.ack_s(now) * self.chance.random()
+        line.debt(target.node).needs.setdefault(target.node, Asking(at))
+        lease.until = now + line.rto(now, PATIENT) * self.chance.uniform(1.0, 2.0)
+        return True
 
     def sized(self, lane: Lane, size: int) -> None:
         """A block of a lane was sent."""
@@ -208,13 +263,14 @@ class Core:
 
     def awaits(self, target: Target, block_id: BlockId, lease: Lease, now: float) -> bool:
         """Whether a lease that is over goes on because its target gave no sign of life since: only a block's origin tries
-        again into silence."""
+        again into silence as long as it is valid, a relay some times where it is urgent."""
         line = self.lines.get(lease.line)
         if line is None or not target.node or (block_id.origin == self.log.origin and block_id.lane in URGENT):
             return False
         heard = line.heard.get(target.node)
-        if heard is None or heard.at > lease.at:
+        tries = target.tries.get(block_id, 0)
+        if heard is None or heard.at > lease.at or (block_id.lane in URGENT and tries < STUBBORN):
             return False
-        lease.until = now + line.rto(now, target.tries.get(block_id, 0) + 1)
+        lease.until = now + line.rto(now, tries + 1)
         lease.dormant = target.dormant = True
         return True

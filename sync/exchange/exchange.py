@@ -22,6 +22,9 @@ from sync.log import Log
 from sync.seal.keyring import Keyring
 
 QUIET: Final = 4  # a bearer that costs more gets no greeting when it comes up
+LISTEN_S: Final = (
+    60.0  # seconds that a broadcast bearer is listened to before what is not our own alarm goes into its silence
+)
 PROMISED: Final = 32  # nodes that the status has a forecast for
 SHORT: Final = 100  # bytes of the message that the status' forecast is for
 
@@ -44,6 +47,8 @@ class Exchange:
         line = core.lines[bearer] = Line(bearer, limits, core.policy, now)
         core.look(now)
         core.review_all(line.anyone)
+        if limits.broadcast and limits.two_way:
+            line.anyone.shy[bearer] = now + LISTEN_S
         if limits.two_way:
             due = now + core.chance.uniform(0.0, 0.5) * line.ack_s(now)
             unfinished = core.assembly.tell_on(bearer, core.lines, now)

@@ -111,6 +111,12 @@ class Got(NamedTuple):
     key: bytes
 
 
+class Behind(NamedTuple):
+    """The node knows of urgent blocks that it lacks, beside what its list says: whoever can may send them."""
+
+    node: int
+
+
 class Partial(NamedTuple):
     """What a node holds of a block that is still unfinished: byte ranges, and how many repair symbols beside."""
 
@@ -120,8 +126,9 @@ class Partial(NamedTuple):
     spare: int = 0
 
 
-Part = Whole | Piece | Symbol | Digest | Delta | Listing | Need | Got | Partial
+Part = Whole | Piece | Symbol | Digest | Delta | Listing | Need | Got | Behind | Partial
 _WHOLE, _PIECE = 2, 3  # kinds of form 0; 0 and 1 belong to carried media
+_BEHIND: Final = 3  # instead of a scope
 _DIGEST, _DELTA, _LISTING, _NEED, _GOT, _PARTIAL, _SYMBOL = range(1, 8)
 
 
@@ -190,6 +197,11 @@ def write_listing(
 def write_need(node: int, scope: int, key: bytes = b"", buckets: bytes = b"") -> bytes:
     """4 bytes, 26 with buckets."""
     return _first(_NEED, scope, buckets) + varint(node) + (buckets or (key or NO_KEY if node else b""))
+
+
+def write_behind(node: int) -> bytes:
+    """2 or 3 bytes."""
+    return _first(_NEED, _BEHIND, b"") + varint(node)
 
 
 def write_got(by: int, node: int, scope: int, key: bytes) -> bytes:
@@ -274,6 +286,8 @@ def _read_listing(reader: Reader, scope: int, vouched: bool) -> Part:
 
 
 def _read_need(reader: Reader, scope: int, bucketed: bool) -> Part:
+    if scope == _BEHIND and not bucketed:
+        return Behind(_node(reader))
     node = reader.uint(_NODE)
     if bucketed:
         return Need(node, _scope(scope), buckets=reader.take(BUCKETS * BUCKET))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -18,13 +18,14 @@ PARTIALS: Final = 64  # unfinished blocks remembered of one target
 @dataclass(slots=True)
 class Lease:
     """A block on its way by a line since `at`: not to be sent again before `until`. size: 0 when it was only overheard;
-    dormant: its target was not heard since, so that sending again waits for a sign of life."""
+    dormant: its target was not heard since, so that sending again waits for a sign of life; asked: for its list instead."""
 
     line: str
     until: float
     at: float
     size: int
     dormant: bool = False
+    asked: bool = False
 
 
 @dataclass(slots=True)
@@ -51,6 +52,7 @@ class Target:
         self.parts: dict[BlockId, Ranges] = {}
         self.mends: dict[BlockId, Mend] = {}
         self.in_flight: dict[str, int] = {}  # bytes by line
+        self.shy: dict[str, float] = {}  # by line: until when others are given the chance to send first
         self.dormant = False  # whether any lease is
 
     def lacks(self, source: Source, lack: Ranges) -> list[tuple[BlockId, Lease]]:
@@ -89,6 +91,42 @@ class Target:
         else:
             self._take(block_id)
             self.flight.setdefault(block_id.source, {})[block_id.number] = lease
+
+    def lacking(self, block_id: BlockId) -> bool:
+        """Whether it lacks the block as far as is known."""
+        if block_id.lane is Lane.FLASH:
+            return block_id in self.flash
+        wanted = self.want[block_id.lane].get(block_id.source, ())
+        return block_id.number in wanted or block_id.number in self.flight.get(block_id.source, ())
+
+    def spare(self, block_id: BlockId, line: str, until: float, now: float) -> Lease | None:
+        """Another sends it on a line where the target listens: we do not before `until`; the lease when that needs a new one."""
+        if block_id.lane is Lane.FLASH:
+            lease = self.flash.get(block_id, {}).get(line)
+            if lease is not None:
+                lease.until, lease.at = max(lease.until, until), now
+        elif (lease := self.under(block_id, line)) is not None:
+            lease.at = now
+        elif self.wants(block_id, line, now):
+            fresh = Lease(line, until, now, 0)
+            self.overheard(block_id, fresh)
+            return fresh
+        return None
+
+    @property
+    def wanting(self) -> bool:
+        """Whether anything beside flash is to be sent."""
+        return any(self.want.values())
+
+    def sent(self, line: str) -> list[tuple[BlockId, Lease]]:
+        """Command blocks under lease by a line."""
+        return [
+            (BlockId(*source, number), lease)
+            for source, flight in self.flight.items()
+            if source.lane is Lane.COMMAND
+            for number, lease in flight.items()
+            if lease.line == line
+        ]
 
     def wants(self, block_id: BlockId, line: str, now: float) -> bool:
         """Whether the block may go to it by this line now."""
@@ -162,11 +200,22 @@ class Target:
         if block_id in self.parts or len(self.parts) < PARTIALS:
             self.parts[block_id] = got
 
-    def next_of(self, lane: Lane) -> BlockId | None:
-        """The next wanted block of a lane other than flash."""
+    def next_of(self, lane: Lane, leads: Callable[[int], bool], origin: int = 0, others: bool = True) -> BlockId | None:
+        """The next wanted block of a lane other than flash, of `origin` only unless that is 0; of the command lane those of
+        origins that lead come first, the others' only with `others`."""
+        chosen = None
         for source, numbers in self.want[lane].items():
-            return BlockId(*source, numbers.top if lane in NEWEST_FIRST else numbers.first)
-        return None
+            if origin and source.origin != origin:
+                continue
+            led = lane is not Lane.COMMAND or leads(source.origin)
+            if led or (others and chosen is None):
+                chosen = source, numbers
+            if led:
+                break
+        if chosen is None:
+            return None
+        source, numbers = chosen
+        return BlockId(*source, numbers.top if lane in NEWEST_FIRST else numbers.first)
 
     def retried(self, lane: Lane) -> Iterator[BlockId]:
         """Wanted blocks of a lane that were sent before in vain."""

@@ -14,8 +14,9 @@ from sync.exchange.policy import Policy
 from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
 
-ACK_S: Final = (0.25, 0.5, 3.0, 24.0, 24.0)  # how long an acknowledgement waits for more, by cost
+ACK_S: Final = (0.25, 0.5, 1.0, 1.0, 24.0)  # how long an acknowledgement waits for more, by cost
 BEACON_S: Final = (20.0, 120.0, 300.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
+QUICKER: Final = 0.3  # of the usual patience where it is about flash
 SILENT: Final = 2.5  # signs of life that may be missed before a node counts as gone
 SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a flash
 ACK_BYTES: Final = 60.0
@@ -24,6 +25,7 @@ MOST_LOSS: Final = 0.8
 MEMORY: Final = 200.0  # symbols after which earlier ones count half
 LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
+LANDED: Final = 256  # blocks remembered as sent to a line with success
 WINDOW: Final = 4 << 20  # bytes under way on one line to one target
 
 
@@ -73,6 +75,7 @@ class Debt:
     due: float = NEVER
     told: bytes = b""
     told_at: float = -NEVER
+    loud: bool = True  # what is due is said even if another says the same first
     node: int | None = None  # the only one it is told to
     hello: bool = True
     greeted: int = 0
@@ -83,7 +86,7 @@ class Debt:
     gots: dict[tuple[int, int], bytes] = field(default_factory=dict)
     gots_at: float = NEVER
     partials_at: float = NEVER
-    echoes: int = 0  # how often our list is said again soon, unasked: what it acknowledges was dear
+    behind: int = 0  # how often our list was said again because others have what is not here
 
     @property
     def at(self) -> float:
@@ -131,6 +134,9 @@ class Line:
         self.anyone = Target(0)
         self.statements: deque[bytes] = deque(maxlen=32)
         self.pictures: dict[int, dict[tuple[int, int], int]] = {}  # sent, by audience and life
+        self.served: dict[int, int] = {}  # by audience, the frame that was last for it
+        self.showed = 0  # how many frames in a row carried pictures
+        self.landed: dict[BlockId, None] = {}
         self.hush_until = self.greeted_at = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
@@ -152,9 +158,14 @@ class Line:
         return BEACON_S[min(self.limits.cost, len(BEACON_S) - 1)]
 
     def ack_s(self, now: float) -> float:
-        """How long an acknowledgement waits for others to join it: the more neighbours share the line, the longer."""
+        """How long an acknowledgement waits for others to join it: so that those of all neighbours take ACK_SHARE of the air."""
         least = max(ACK_S[min(self.limits.cost, len(ACK_S) - 1)], ACK_BYTES / self.limits.rate / ACK_SHARE)
         return least * (1 + self.live(now)) if self.limits.broadcast else least
+
+    def spread_s(self, now: float) -> float:
+        """Seconds in which one of many who could say or send the same is heard by the others."""
+        wait = self.ack_s(now)
+        return wait + max((self.lag or 0.0) - wait, 0.0) / 2
 
     def later_s(self, now: float) -> float:
         """How long those wait for our list who did not bring what is new in it."""
@@ -163,6 +174,10 @@ class Line:
     def node_at(self, address: str) -> int | None:
         """The node last heard at an address of the bearer."""
         return self._places.get(address)
+
+    def crowd(self, now: float) -> bool:
+        """Whether several others hear each other here, as far as can be told."""
+        return self.limits.broadcast and self.limits.two_way and self.live(now) > 1
 
     def hear(self, node: int, address: str, now: float) -> bool:
         """A node gave a sign of life; True when it had been silent."""
@@ -198,17 +213,31 @@ class Line:
             found = self.debts[key] = Debt(hello=False)
         return found
 
+    def owe(self, at: float, peer: str | None = None, loud: bool = True) -> None:
+        """Our list is due by `at`, to the node at this address or to all; loud: even if another says the same first."""
+        node = None if peer is None or self.limits.broadcast else self.node_at(peer)
+        for key, debt in self.debts.items() if self.limits.two_way else ():
+            if node is None or key == node:
+                debt.loud = debt.loud or loud
+                debt.due = min(debt.due, max(at, debt.told_at + self.ack_s(at) / 2))
+
     def rto(self, now: float, tries: int) -> float:
         """How long to wait for an acknowledgement before sending again, after so many tries."""
-        if self.lag is None:
-            first = 3 * self.ack_s(now) + 4 * self.frame_s + 1.0
-        else:
+        usual = first = 3 * self.ack_s(now) + 4 * self.frame_s + 1.0
+        if self.lag is not None:
             first = max(self.lag + 4 * self.spread, 0.5 * self.ack_s(now) + self.frame_s, 0.2)
+            first = min(first, usual) if self.limits.broadcast else first  # late frames teach too much patience
         return min(first * 2.0 ** min(tries, 8), MOST_RTO_S)
 
     def window(self, now: float) -> int:
         """Bytes that may be under way to one target."""
         return min(WINDOW, max(8 * self.limits.mtu, int(self.limits.rate * (self.rto(now, 0) + 2.0))))
+
+    def land(self, block_id: BlockId) -> None:
+        """Somebody here has a block that we sent here."""
+        self.landed[block_id] = None
+        if len(self.landed) > LANDED:
+            del self.landed[next(iter(self.landed))]
 
     def acked(self, lease_s: float, size: int, first: bool) -> None:
         """A block was acknowledged so long after it was sent, for the first time or again."""

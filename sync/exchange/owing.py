@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Final
 
 from sync.exchange import frame
 from sync.exchange.core import Core
@@ -13,6 +14,10 @@ from sync.exchange.lines import Debt, Line
 from sync.exchange.mending import mends
 from sync.exchange.packing import LEAST_ROOM, Packing
 from sync.exchange.telling import WIDE
+
+EAGER: Final = 2  # doublings of the pause after which a list that lacks what is urgent is said again
+TIRED: Final = 16  # times
+BEHIND: Final = 4  # bytes of a frame that say that one is behind
 
 
 class Owing:
@@ -61,15 +66,23 @@ class Owing:
         told = core.teller.own(debt, line.scope, peers, packing.left)
         packing.data += told
         if told:
-            debt.told_at = now
+            debt.told_at, debt.loud = now, False
         if told and debt.listing is None:
+            debt.behind = debt.behind + 1 if line.crowd(now) and core.is_behind(nodes) else 0
+            if debt.behind and packing.left > BEHIND:
+                packing.data += frame.write_behind(core.log.origin)
             debt.due = now + self._pause(line, debt, nodes, now)
 
     def _pause(self, line: Line, debt: Debt, nodes: Sequence[int], now: float) -> float:
-        """Seconds until the next sign of life; who hears nobody greets again, at first soon."""
+        """Seconds until the next sign of life: at first soon again when nobody was heard, or others have what is not here."""
         if nodes:
             debt.greeted = 0
-            return line.beacon_s * self.core.chance.uniform(0.8, 1.2)
+            pause = line.beacon_s
+            if debt.behind:
+                pause = min(
+                    pause, 1.5 * line.spread_s(now) * 2.0 ** (min(debt.behind, EAGER) if debt.behind < TIRED else 9)
+                )
+            return pause * self.core.chance.uniform(0.8, 1.2)
         if line.live(now):
             return NEVER
         debt.hello, debt.greeted = True, debt.greeted + 1

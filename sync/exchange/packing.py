@@ -36,6 +36,7 @@ class Packing:
     data: bytearray = field(default_factory=bytearray)
     bare: bytes = b""
     trust: bool = False
+    shows: bool = False  # a picture is in it
 
     @property
     def left(self) -> int:

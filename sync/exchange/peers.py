@@ -66,6 +66,10 @@ class Peer:
             return self._adopt(said.scope, mine, said.digest)
         return self._lost(said.scope, said.digest)
 
+    def agrees(self, scope: int, mine: Vector) -> Heard:
+        """The peer has what is here."""
+        return self._adopt(scope, mine, mine.digest(scope))
+
     def expected(self, said: Digest, sent: Iterable[BlockId]) -> Heard:
         """Whether the digest is that of its vector with everything that was sent to it: then its list need not be asked for."""
         if not self.views[said.scope].known:

@@ -2,36 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Final
 
 from hardware.errors import StoreError
 from radios.bearer import Budget
 from sync import repair
 from sync.exchange import frame
-from sync.exchange.core import URGENT, Core
+from sync.exchange.choosing import DEAR, Choosing
+from sync.exchange.core import CHEAP, URGENT, Core
 from sync.exchange.ends import Ends
 from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import SLOW_S, Line, Sending
 from sync.exchange.mending import Mender, awaited, size_on
 from sync.exchange.owing import Owing
 from sync.exchange.packing import LEAST_ROOM, Outgoing, Packing
+from sync.exchange.showing import Showing
+from sync.exchange.timing import Timing
 from sync.ids import BlockId, Lane
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
 
 LEAST_PIECE: Final = 16  # bytes of a block worth a piece
 TICK_S: Final = 1e-3  # what is due within this is due: clocks are read twice
-DEAR: Final = 5  # from this cost on a line carries no pictures but our own
+IN_A_ROW: Final = 3  # frames with pictures before the lanes have one, where all frames could be filled with either
 QUICK: Final = 3  # times that flash is sent with hardly a pause
+QUICK_DEAR: Final = 2  # where each costs a minute
 QUICK_S: Final = 0.35
 REPEAT_S: Final = 30.0  # into silence: the first pause, doubled each time
 MOST_REPEAT_S: Final = 3600.0
 STORE_S: Final = 30.0  # a store that refused to seal is asked again so much later
+CARD: Final = 78  # bytes of a flash block where it can be helped: one message of a satellite card, whoever hands it on
 SMALL_BLOCK: Final = 1024  # bytes of a flash or command block at most, where it can be helped
 LARGE_BLOCK: Final = 60_000
 BLOCK_S: Final = 20.0  # a block of rows takes a line no longer than this
-CHEAP: Final = (Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
 
 
 class Sender:
@@ -39,7 +43,10 @@ class Sender:
 
     def __init__(self, core: Core, ends: Ends) -> None:
         self.core, self._ends, self._owing = core, ends, Owing(core)
+        self._choosing = Choosing(core)
+        self._showing = Showing(core, self._choosing)
         self._mender = Mender(core.chance)
+        self.next_at = Timing(core, self._choosing, self._showing).next_at
 
     def outgoing(self, line: Line, budget: Budget, now: float) -> Outgoing | None:
         """The next frame for a line within its budget, None when there is none now."""
@@ -52,7 +59,7 @@ class Sender:
         room = min(line.limits.mtu, budget.bytes_left) - MAC
         if room < LEAST_ROOM:
             return None
-        for to, nodes in self._audiences(line, now):
+        for to, nodes in self._choosing.audiences(line, now):
             packing = Packing(
                 line,
                 0 if line.limits.broadcast or not nodes else nodes[0],
@@ -64,16 +71,6 @@ class Sender:
             if packing.data or packing.bare:
                 return self._sealed(packing, now)
         return None
-
-    def _audiences(self, line: Line, now: float) -> Iterator[tuple[str, list[int]]]:
-        """Who a frame may be for: everybody on a broadcast line, else one after another, and last whoever is silent."""
-        nodes = line.nodes(now)
-        if line.limits.broadcast:
-            yield "", nodes
-            return
-        for node in nodes:
-            yield line.heard[node].address, [node]
-        yield "", []
 
     def _abandon(self, line: Line, now: float) -> None:
         """Stop sending pieces to a node that fell silent."""
@@ -88,6 +85,8 @@ class Sender:
         line.sent_bytes += len(data)
         line.frames += 1
         line.hour.add(len(data), now)
+        line.showed = line.showed + 1 if packing.shows else 0
+        line.served[packing.key] = line.frames
         return Outgoing(data, packing.to)
 
     def _fill(self, packing: Packing, nodes: Sequence[int], now: float) -> None:
@@ -102,10 +101,14 @@ class Sender:
         self._owing.fill(packing, nodes, now)
         if now < line.hush_until:
             return
-        self._picture(packing, now)
+        lanes_first = line.showed >= IN_A_ROW or self._choosing.leading(packing, now)
+        if not lanes_first:
+            self._showing.fill(packing, now)
         for lane in CHEAP:
             if lane in line.lanes and self._some(packing, lane, now) and not packing.bare:
                 self._lane(packing, lane, now)
+        if lanes_first and not packing.bare:
+            self._showing.fill(packing, now)
 
     def _some(self, packing: Packing, lane: Lane, now: float) -> bool:
         """Whether there may be anything of a lane for this audience."""
@@ -122,76 +125,30 @@ class Sender:
         if self.core.waiting_at[Lane.FLASH] <= now:
             self._cut(line, Lane.FLASH, now)
         while packing.left > LEAST_ROOM and (Lane.FLASH, packing.key) not in line.open:
-            block_id = next(iter(self._flash_due(packing, now)), None)
+            block_id = next(self._choosing.flash_due(packing, now), None)
             if block_id is None or not self._send(packing, block_id, now):
                 return
 
-    def _flash_due(self, packing: Packing, now: float) -> Iterator[BlockId]:
-        for target in packing.targets:
-            mine = 0 if target.node or not packing.line.live(now) else self.core.log.origin
-            for block_id, lease in target.flash_due(packing.line.name, now, mine) if target.flash else ():
-                if lease is not None and self.core.awaits(target, block_id, lease, now):
-                    continue
-                if target.node or self._silent(packing.line, block_id, now):
-                    yield block_id
-
-    def _silent(self, line: Line, block_id: BlockId, now: float) -> bool:
-        """Whether a block is worth sending to nobody in particular."""
-        if self.core.age_s(block_id, now) > self.core.policy.valid_s[block_id.lane]:
-            line.anyone.drop(block_id)
-            return False
-        return not line.live(now) or (block_id.lane is Lane.FLASH and block_id.origin == self.core.log.origin)
-
     def _lane(self, packing: Packing, lane: Lane, now: float) -> None:
-        line = packing.line
+        line, choosing = packing.line, self._choosing
         while packing.left > LEAST_ROOM:
             if (lane, packing.key) in line.open:
                 if not self._pieces(packing, line.open[lane, packing.key], now):
                     return
                 continue
-            block_id = self._next(packing, lane, now)
-            if block_id is None and self._due(line, lane, now) and self._taken(packing, lane, now):
-                block_id = self._next(packing, lane, now) if self._cut(line, lane, now) else None
+            block_id = choosing.next(packing, lane, now)
+            if block_id is None and self.core.waiting_at[lane] <= now and choosing.taken(packing, lane, now):
+                block_id = choosing.next(packing, lane, now) if self._cut(line, lane, now) else None
             if block_id is None or not self._send(packing, block_id, now):
                 return
-
-    def _due(self, line: Line, lane: Lane, now: float) -> bool:
-        return self.core.waiting_at[lane] <= now
-
-    def _taken(self, packing: Packing, lane: Lane, now: float) -> bool:
-        """Whether somebody here would take a new block of this lane now."""
-        return any(self._open_to(packing.line, target, lane, now) for target in packing.targets)
-
-    def _open_to(self, line: Line, target: Target, lane: Lane, now: float) -> bool:
-        """Whether a lane's new blocks go to a target by this line: one home for each, the cheapest that works."""
-        if not self.core.offered(target, lane):
-            return False
-        if not target.node:
-            return lane in URGENT and not line.live(now)
-        if target.in_flight.get(line.name, 0) > line.window(now):
-            return False
-        return self.core.home(target.node, lane, now) is line
-
-    def _next(self, packing: Packing, lane: Lane, now: float) -> BlockId | None:
-        line = packing.line
-        for target in packing.targets:
-            if target.want[lane] and self._open_to(line, target, lane, now):
-                block_id = target.next_of(lane)
-            elif lane is Lane.COMMAND and target.node:
-                block_id = next(target.retried(lane), None)
-            else:
-                continue
-            while block_id is not None and not target.node and not self._silent(line, block_id, now):
-                block_id = target.next_of(lane) if not line.live(now) else None
-            if block_id is not None:
-                return block_id
-        return None
 
     def _cut(self, line: Line, lane: Lane, now: float) -> bool:
         """Have waiting rows sealed in a size that suits the line; False when nothing waited after all."""
         core = self.core
         room = min(line.limits.mtu - MAC - frame.whole_size(0, 1), LARGE_BLOCK)
-        if lane in URGENT:
+        if lane is Lane.FLASH:
+            budget = CARD
+        elif lane in URGENT:
             least = line.limits.mtu if line.limits.names_sender else 160
             budget = min(max(room, least), SMALL_BLOCK)
         else:
@@ -324,7 +281,8 @@ class Sender:
 
     def _quick(self, line: Line, block_id: BlockId, tries: int) -> bool:
         """Whether a block is repeated with hardly a pause: flash that is new to a slow line."""
-        fresh = block_id.lane is Lane.FLASH and tries < QUICK and line.frame_s > SLOW_S
+        most = QUICK if line.limits.cost < DEAR else QUICK_DEAR
+        fresh = block_id.lane is Lane.FLASH and tries < most and line.frame_s > SLOW_S
         return fresh and self.core.came_by(block_id) != line.name
 
     def _spent(self, line: Line, block_id: BlockId, size: int, now: float) -> None:
@@ -333,75 +291,3 @@ class Sender:
         if not line.unproven:
             line.unproven_since = now
         line.unproven += size
-
-    def _keys(self, line: Line, now: float) -> list[int]:
-        """The audiences of a line: everybody, or each node heard."""
-        nodes = line.nodes(now)
-        return [0] if line.limits.broadcast or not nodes else nodes
-
-    def _pictures(self, line: Line, key: int) -> list[BlockId]:
-        """The newest picture of everybody that an audience was not sent yet; none goes back to where it came from."""
-        shown, own = line.pictures.setdefault(key, {}), (self.core.log.origin, self.core.log.incarnation)
-        alone = line.limits.cost >= DEAR and own in self.core.pictures  # it tells of whom the others tell
-        return [
-            BlockId(*life, Lane.PICTURE, number)
-            for life, (number, came_by) in self.core.pictures.items()
-            if shown.get(life, -1) < number
-            and not (came_by == line.name and line.limits.broadcast)
-            and (life == own or not alone)
-        ]
-
-    def _picture(self, packing: Packing, now: float) -> None:
-        line = packing.line
-        if Lane.PICTURE not in line.lanes or packing.key not in self._keys(line, now):
-            return
-        for block_id in self._pictures(line, packing.key):
-            block = self.core.log.read(block_id)
-            size = 0 if block is None else frame.whole_size(len(block), 0)
-            if size > packing.left and size <= packing.room:
-                return  # it begins the next frame
-            line.pictures[packing.key][block_id[:2]] = block_id.number
-            if block is not None and size <= packing.left:
-                packing.put(frame.write_whole(block_id, 0, block), block)
-
-    # when
-
-    def next_at(self, line: Line, now: float) -> float:
-        """When there will be something for this line, as far as can be told now."""
-        core = self.core
-        debts = (debt.at for node, debt in line.debts.items() if not node or line.alive(node, now))
-        at = min(debts, default=NEVER) if line.limits.two_way else NEVER
-        if line.statements and line.limits.two_way:
-            return now
-        at = min(at, core.look_at, self._flash_at(line, now))
-        if now < line.hush_until:
-            return min(at, line.hush_until)
-        if line.open or (
-            Lane.PICTURE in line.lanes and any(self._pictures(line, key) for key in self._keys(line, now))
-        ):
-            return now
-        return min(at, core.expiries.at, self._rows_at(line, now))
-
-    def _flash_at(self, line: Line, now: float) -> float:
-        """When flash is due: to those heard, and into the silence."""
-        near = [self.core.neighbours[node].target for node in line.nodes(now)]
-        silent = line.anyone.flash_at(line.name, self.core.log.origin if near else 0) if line.anyone.flash else NEVER
-        return min([silent, *(target.flash_at(line.name) for target in near if target.flash)])
-
-    def _near(self, line: Line, now: float) -> Iterator[Target]:
-        yield from (self.core.neighbours[node].target for node in line.nodes(now))
-        if not line.live(now):
-            yield line.anyone
-
-    def _rows_at(self, line: Line, now: float) -> float:
-        """When rows or blocks of the lanes beside flash can go."""
-        core, at = self.core, NEVER
-        waits = any(core.waiting_at[lane] < NEVER for lane in CHEAP)
-        for target in self._near(line, now):
-            for lane in CHEAP if waits or any(target.want.values()) else ():
-                ready = now if target.want[lane] else core.waiting_at[lane]
-                if ready < at and lane in line.lanes and self._open_to(line, target, lane, now):
-                    at = ready
-        if Lane.FLASH in line.lanes:
-            at = min(at, core.waiting_at[Lane.FLASH])
-        return at

@@ -8,7 +8,7 @@ import pytest
 
 from hardware.errors import DecodeError
 from sync.exchange import frame
-from sync.exchange.frame import Delta, Digest, Got, Listing, Need, Part, Partial, Piece, Whole, read_parts
+from sync.exchange.frame import Behind, Delta, Digest, Got, Listing, Need, Part, Partial, Piece, Whole, read_parts
 from sync.exchange.havelist import encode_entries
 from sync.ids import BlockId, Header, KeyClass, Lane, Source
 from sync.ranges import Ranges
@@ -28,6 +28,7 @@ def parts() -> dict[str, tuple[bytes, Part]]:
         "digest": (frame.write_digest(3, 0, DIGEST, WORD), Digest(3, 0, DIGEST, WORD)),
         "delta": (frame.write_delta(3, 0, b"\xaa\xaa", b"\xbb\xbb", b"\x49\xe0", WORD), Delta(3, 0, b"\xaa\xaa", b"\xbb\xbb", b"\x49\xe0", WORD)),
         "list": (frame.write_listing(3, 2, DIGEST, 255, None, True, count, entries, WORD), Listing(3, 2, DIGEST, 255, None, True, tuple(SETS.items()), WORD)),
+        "behind": (frame.write_behind(3), Behind(3)),
         "need": (frame.write_need(3, 0, b"\xa1\xb2"), Need(3, 0, b"\xa1\xb2")),
         "got": (frame.write_got(5, 3, 0, b"\xa1\xb2"), Got(5, 3, 0, b"\xa1\xb2")),
         "partial": (frame.write_partial(5, ID, Ranges([(0, 99), (102, 151)])), Partial(5, ID, Ranges([(0, 99), (102, 151)]))),

@@ -1,0 +1,221 @@
+"""What neighbours say of themselves: their lists, what they ask for, what they know of ours, what they have of a block."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from radios.bearer import Arrival
+from sync import repair
+from sync.exchange.core import Core, Neighbour
+from sync.exchange.ends import Ends
+from sync.exchange.frame import Behind, Delta, Digest, Got, Listing, Need, Partial
+from sync.exchange.havelist import differing
+from sync.exchange.ledger import Lease, Target
+from sync.exchange.lines import QUICKER, Asking, Debt, Line
+from sync.exchange.mending import lacked, mends, size_on
+from sync.exchange.peers import Heard, Peer
+from sync.exchange.telling import LANDMARK, WORN, statement
+from sync.ids import BlockId, Lane
+
+GOT_ACKS: Final = 10.0  # acknowledgement waits that a word for a base waits for a frame to join
+EAGER: Final = 8  # times that something urgent is sent again as soon as a list lacks it
+LISTS: Final = (Digest, Delta, Listing)
+
+
+class Lists:
+    """Takes in what is no block."""
+
+    def __init__(self, core: Core, ends: Ends) -> None:
+        self.core, self._ends = core, ends
+
+    def told(self, line: Line, part: object, arrival: Arrival) -> None:
+        """A list, or what belongs to lists."""
+        core, now = self.core, arrival.at
+        if isinstance(part, Need):
+            self._asked(line, part, arrival)
+            return
+        node = part.by if isinstance(part, Got) else part.node  # type: ignore[attr-defined]
+        neighbour = core.neighbour(node)
+        if neighbour is None:
+            return
+        self._met(line, neighbour, arrival)
+        if isinstance(part, LISTS):
+            self._listed(line, neighbour, part, now)
+        elif isinstance(part, Got):
+            if part.node == core.log.origin:
+                neighbour.peer.got(part.scope, part.key)
+        elif isinstance(part, Behind):
+            self._behind(line, neighbour, now)
+        elif isinstance(part, Partial):
+            self._partial(line, neighbour, part, now)
+
+    def _met(self, line: Line, neighbour: Neighbour, arrival: Arrival) -> None:
+        now = arrival.at
+        if line.hear(neighbour.node, arrival.peer, now):
+            debt = line.debt(neighbour.node)
+            debt.due = min(debt.due, now + line.ack_s(now) * self.core.chance.uniform(0.2, 1.0))
+            self._ends.greet(line, now)
+
+    def _listed(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
+        core, peer, debt = self.core, neighbour.peer, line.debt(neighbour.node)
+        mine = core.teller.mine
+        if isinstance(part, Digest):
+            heard = peer.digest(part, mine, now)
+            if heard is Heard.UNCLEAR:
+                heard = peer.expected(part, neighbour.target.under_way())
+        elif isinstance(part, Delta):
+            heard = peer.delta(part, now)
+            if heard is Heard.UNCLEAR and self._same(part):
+                heard = peer.agrees(part.scope, mine)
+        else:
+            heard = peer.listing(part, mine, now)
+        neighbour.relay = not part.vouch
+        if heard is Heard.UNCLEAR:
+            wait = line.ack_s(now) if isinstance(part, Listing) and not part.last else 0.0
+            at = now + wait + core.chance.uniform(0.1, 0.6) * line.ack_s(now)
+            debt.needs.setdefault(neighbour.node, Asking(at)).at = at
+            return
+        asking = debt.needs.pop(neighbour.node, None)
+        if heard is Heard.NEWS and ((asking is not None and asking.tries) or self._landmark(peer, part)):
+            debt.gots[neighbour.node, part.scope] = peer.keep(part.scope)
+            debt.gots_at = min(debt.gots_at, now + GOT_ACKS * line.ack_s(now))
+        self._follow(line, neighbour, now)
+        self._echoed(line, debt, peer, part.scope, now)
+        if part.vouch and peer.unproven:
+            self._prove(line, neighbour, part, now)
+
+    def _same(self, part: Delta) -> bool:
+        """Whether a delta that cannot be followed ends in our own vector, by its short name and its node's word for the whole."""
+        ring, digest = self.core.ring, self.core.teller.mine.digest(part.scope)
+        if not part.vouch or digest[: len(part.check)] != part.check:
+            return False
+        said = statement(part.node, part.scope, digest)
+        return ring.vouched_here(part.node, said, part.vouch) or ring.vouched(part.node, said, part.vouch)
+
+    def _echoed(self, line: Line, debt: Debt, peer: Peer, scope: int, now: float) -> None:
+        """In a crowd, what another says just as we would have need not be said again before the next sign of life."""
+        if debt.loud or debt.asked or debt.mask or debt.listing is not None or not line.crowd(now):
+            return
+        core = self.core
+        if peer.vector.digest(scope) == core.teller.mine.digest(scope) and not core.is_behind(line.nodes(now)):
+            debt.due = max(debt.due, debt.told_at + 0.8 * line.beacon_s)
+
+    def _landmark(self, peer: Peer, part: Digest | Delta | Listing) -> bool:
+        """Whether to name this vector as a base: those that all who hear it name alike, so that few bases serve everybody."""
+        worn = isinstance(part, Delta) and len(part.code) > WORN
+        return worn or not peer.base(part.scope) or not peer.vector.digest(part.scope)[0] % LANDMARK
+
+    def _follow(self, line: Line, neighbour: Neighbour, now: float) -> None:
+        """Bring what it lacks up to date, learn from what it acknowledged, and see what it has that is not here."""
+        core, peer, target = self.core, neighbour.peer, neighbour.target
+        sources, peer.fresh, peer.changed = (None if peer.fresh else peer.changed), False, set()
+        wanted = target.wanting
+        for block_id, lease in core.review_all(target, sources):
+            sender = core.lines.get(lease.line)
+            if sender is not None and lease.size:
+                sender.land(block_id)
+                sender.acked(now - lease.at, lease.size, target.tries.get(block_id) == 1)
+            target.forget(block_id)
+        for block_id in list(target.woken()) if target.dormant else ():
+            target.lapse(block_id)
+        target.dormant = False
+        self._shy(line, target, wanted, now)
+        if line.crowd(now) and (lane := core.fall_behind(peer, sources)) is not None:
+            wait = line.spread_s(now) * core.chance.uniform(0.3, 1.3)
+            line.owe(now + wait * (QUICKER if lane is Lane.FLASH else 1.0), loud=False)
+
+    def _shy(self, line: Line, target: Target, wanted: bool, now: float) -> None:
+        """What its list shows to be lacking is left for a while to others who can send it too."""
+        shy = self._shyness(line, now)
+        if target.wanting and not wanted:
+            target.shy[line.name] = now + shy
+        for block_id, leases in target.flash.items():
+            lease = leases.get(line.name)
+            if lease is None and shy:
+                leases[line.name] = Lease(line.name, now + QUICKER * shy, now, 0, asked=True)
+            elif lease is not None and lease.size and not shy and self._in_vain(line, target, block_id, lease, now):
+                lease.until = min(lease.until, now)
+
+    def _in_vain(self, line: Line, target: Target, block_id: BlockId, lease: Lease, now: float) -> bool:
+        """Whether a list that lacks a block is younger than its sending, and it was not sent too often already."""
+        return lease.at + 2 * line.frame_s < now and target.tries.get(block_id, 0) <= EAGER
+
+    def _behind(self, line: Line, neighbour: Neighbour, now: float) -> None:
+        """It knows that it lacks something: what was left to others to send may be sent, and we need not say the same so soon."""
+        core, debt, target = self.core, line.debt(neighbour.node), neighbour.target
+        shy = self._shyness(line, now)
+        for block_id, leases in target.flash.items():
+            lease = leases.get(line.name)
+            if lease is not None and self._in_vain(line, target, block_id, lease, now):
+                lease.until, lease.asked = min(lease.until, now + QUICKER * shy), True
+        lost = [each for each, lease in target.sent(line.name) if self._in_vain(line, target, each, lease, now)]
+        if lost and not target.wanting:
+            target.shy[line.name] = now + shy
+        for block_id in lost:
+            target.lapse(block_id)
+        scope = line.scope
+        if not debt.loud and neighbour.peer.vector.digest(scope) == core.teller.mine.digest(scope):
+            debt.due = max(debt.due, now + line.rto(now, 0))
+
+    def _shyness(self, line: Line, now: float) -> float:
+        """How long what somebody turns out to lack is left to others who may have heard so too; random, so that one is first."""
+        return line.spread_s(now) * self.core.chance.random() if line.crowd(now) else 0.0
+
+    def _prove(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
+        """What a member gave its word for is its end list; any member could have given a word to all, so where a central can sign
+        only its signature or its word to this node counts."""
+        core, peer = self.core, neighbour.peer
+        if not peer.views[part.scope].whole:
+            return
+        digest = peer.vector.digest(part.scope)
+        said = statement(peer.node, part.scope, digest)
+        sure = core.ring.vouched_here(peer.node, said, part.vouch)
+        if not sure and (self._ends.signed_on(peer.node, line) or not core.ring.vouched(peer.node, said, part.vouch)):
+            return
+        proven = {source: peer.vector.sets[source] for source in peer.unproven if source in peer.vector.sets}
+        peer.unproven = set()
+        self._ends.merge(peer.node, proven, now, signed=sure)
+
+    def _asked(self, line: Line, need: Need, arrival: Arrival) -> None:
+        """Somebody lacks our list: it differs from the asker's guess in some buckets."""
+        core, now = self.core, arrival.at
+        if need.node not in (0, core.log.origin):
+            asking = line.debt(need.node).needs.get(need.node)
+            if asking is not None and line.limits.broadcast:
+                asking.at = max(asking.at, now + 2 * line.ack_s(now))  # the answer will be heard here too
+            return
+        debt = line.debt(line.node_at(arrival.peer) or 0)
+        if need.key:
+            debt.asked[need.key] = None
+        elif need.node:
+            debt.mask |= differing(need.buckets, core.teller.mine.buckets(need.scope)) if need.buckets else 255
+        debt.told, debt.loud = b"", True
+        debt.due = min(debt.due, now + core.chance.uniform(0.1, 1.0) * line.ack_s(now))
+
+    def _lacking(self, line: Line, target: Target, part: Partial, now: float) -> None:
+        """How many symbols it lacks; symbols serve everybody, so that who lacks no more need not say so."""
+        core = self.core
+        block = core.log.read(part.id)
+        if block is not None and (size := size_on(line, part.id, len(block))):
+            lacked(line, target, part.id, repair.lacking(len(block), size, part.got, part.spare))
+        elif part.spare or mends(line):
+            mine = core.assembly.lacks(part.id)
+            if mine and mine <= core.assembly.total(part.id) - len(part.got):
+                core.assembly.told(part.id, now)
+
+    def _partial(self, line: Line, neighbour: Neighbour, part: Partial, now: float) -> None:
+        """It has some bytes of a block: only the others are sent, and at once if the block was under lease as a whole."""
+        target = neighbour.target
+        target.holds_part(part.id, part.got)
+        sending = line.open.get((part.id.lane, 0 if line.limits.broadcast else neighbour.node))
+        if sending is None or sending.id != part.id:
+            self._lacking(line, target, part, now)
+        if not neighbour.peer.known(part.id.source) and self.core.log.read(part.id) is not None:
+            target.one_more(part.id)
+            line.debt(neighbour.node).needs.setdefault(neighbour.node, Asking(now))
+        if (sending is None or sending.id != part.id) and (lease := target.under(part.id, line.name)) is not None:
+            if part.id.lane is Lane.FLASH:
+                lease.until = 0.0
+            else:
+                target.lapse(part.id)
+            target.tries[part.id] = 0  # an answer: no reason for more patience

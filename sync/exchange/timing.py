@@ -1,0 +1,73 @@
+"""When a line is to be asked for a frame again, as far as can be told now."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sync.exchange.choosing import Choosing
+from sync.exchange.core import CHEAP, Core
+from sync.exchange.ledger import NEVER, Target
+from sync.exchange.lines import Line
+from sync.exchange.showing import Showing
+from sync.ids import Lane
+
+
+class Timing:
+    """Tells when something will be due."""
+
+    def __init__(self, core: Core, choosing: Choosing, showing: Showing) -> None:
+        self.core, self._choosing, self._showing = core, choosing, showing
+
+    def next_at(self, line: Line, now: float) -> float:
+        """When there will be something for this line; infinity: not before something comes in or changes."""
+        core, at = self.core, NEVER
+        if line.limits.two_way:
+            if line.statements:
+                return now
+            at = min((debt.at for node, debt in line.debts.items() if not node or line.alive(node, now)), default=NEVER)
+        at = min(at, core.look_at, self._flash_at(line, now))
+        if now < line.hush_until:
+            return min(at, line.hush_until)
+        if line.open or self._showing.waits(line, now):
+            return now
+        return min(at, core.expiries.at, self._rows_at(line, now))
+
+    def _flash_at(self, line: Line, now: float) -> float:
+        """When flash is due: to those heard, and into the silence."""
+        at, name, anyone = NEVER, line.name, line.anyone
+        nodes = line.nodes(now)
+        for node in nodes:
+            target = self.core.neighbours[node].target
+            if target.flash:
+                at = min(at, target.flash_at(name))
+        if anyone.flash:
+            at = min(at, anyone.flash_at(name, self.core.log.origin))
+            if not nodes:
+                at = min(at, max(anyone.flash_at(name), anyone.shy.get(name, 0.0)))
+        return at
+
+    def _near(self, line: Line, now: float) -> Iterator[Target]:
+        yield from (self.core.neighbours[node].target for node in line.nodes(now))
+        if not line.live(now):
+            yield line.anyone
+
+    def _rows_at(self, line: Line, now: float) -> float:
+        """When rows or blocks of the lanes beside flash can go."""
+        core = self.core
+        at = core.waiting_at[Lane.FLASH] if Lane.FLASH in line.lanes else NEVER
+        waits = any(core.waiting_at[lane] < NEVER for lane in CHEAP)
+        for target in self._near(line, now):
+            for lane in CHEAP if waits or target.wanting else ():
+                ready = self._ready(line, target, lane, now)
+                if ready < at and lane in line.lanes and self._choosing.open_to(line, target, lane, now):
+                    at = ready
+        return at
+
+    def _ready(self, line: Line, target: Target, lane: Lane, now: float) -> float:
+        ready = self.core.waiting_at[lane]
+        if target.want[lane]:
+            shy = target.shy.get(line.name, 0.0)
+            if self._choosing.first(line, target, lane, now) is not None:
+                return now
+            ready = min(ready, shy if shy > now else NEVER)
+        return ready
