@@ -31,7 +31,8 @@ ORDER: Final = ("red", "yellow", "green", "black")  # of the counts in a triage 
 _DIGITS: Final = {digit: str(value) for value, digit in enumerate("零一二三四五六七八九")} | {"两": "2", "〇": "0"}
 _NUMBER: Final = re.compile(r"(?<=[安全par红黄绿黑缺联少])\s*[零〇一二两三四五六七八九十]+")
 _MISSING: Final = "缺|少|失联|missing"
-_COLOUR: Final = r"(红|黄|绿|黑|red|yellow|green|black|r|y|g|b)\s*[::]?\s*(\d{1,3})\s*[人个名]?"
+# Possessive throughout: there is one way to read a count, or a stranger's line of blanks would keep the node busy for ever.
+_COLOUR: Final = r"(红|黄|绿|黑|red|yellow|green|black|r|y|g|b)\s*+(?:[::]\s*+)?(\d{1,3})(?:\s*+[人个名])?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ _ROWS: Final = tuple(
         (r"(.*\W)?(sos|mayday)(\W.*)?|.*(求救|救命|救我).*|help( me| us)?", _says("sos")),
         (rf"(?:安|平安|安全|par|safe)\s*(?P<safe>\d{{1,4}})\s*[人名]?(?:\s*(?:{_MISSING})\s*(?P<missing>\d{{1,4}})\s*[人名]?)?", _par),
         (r"(?P<safe>\d{1,4})\s*(?:safe|平安|安全)(?:\s*(?P<missing>\d{1,4})\s*(?:missing|失联))?", _par),
-        (rf"(?:{_COLOUR}[\s+]*)+", _triage),
+        (rf"(?:{_COLOUR}[\s+]*+)++", _triage),
         (r"到|到了|到达|报到|已到|在|here|check(ed)?[ -]?in|arrived|on scene", _says("checkin")),
         (r"收到|明白|知道了|roger|ack|copy|copied|received|wilco|r", _says("receipt", state=READ)),
         (r"完成|已完成|办好了|done|completed?", _says("receipt", state=ACTED)),

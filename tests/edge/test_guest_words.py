@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge.guest_words import Said, read
+from edge.guest_words import LONGEST, Said, read
 from sync.events import BY_NAME
 from sync.trust.standing import GUEST_KINDS
 
@@ -30,7 +30,7 @@ def triage(*counts: int) -> Said:
         ("par4 missing 2", [par(4, 2)]), ("4 safe 1 missing", [par(4, 1)]), ("安4,缺2", [par(4, 2)]),
         ("PAR 4, one missing", []), ("安4,有人失联", []), ("par 4 1", []), ("安12345", []),
         ("红2黄3", [triage(2, 3)]), ("红2人 黄3人 绿10", [triage(2, 3, 10)]), ("red 2 yellow 3 black 1", [triage(2, 3, 0, 1)]),
-        ("R2 Y1", [triage(2, 1)]), ("红十二黄3", [triage(12, 3)]), ("红2黄", []),
+        ("R2 Y1", [triage(2, 1)]), ("r : 2 人 + y 1", [triage(2, 1)]), ("红十二黄3", [triage(12, 3)]), ("红2黄", []),
         ("SOS", [SOS]), ("sos!!! 3号点", [SOS]), ("救命啊", [SOS]), ("MAYDAY mayday", [SOS]), ("help", [SOS]),
         ("helpful", []), ("SOS 解除", [OVER]), ("sos over", [OVER]),
         ("收到", [READ]), ("Roger.", [READ]), ("没收到", []), ("完成", [ACTED]), ("done", [ACTED]), ("unable", [UNABLE]),
@@ -58,3 +58,13 @@ def test_whatever_is_said_it_is_no_command_and_no_error(text: str) -> None:
 def test_words_in_any_disorder(words: list[str]) -> None:
     for said in read("".join(words)):
         assert all(0 <= value < 10_000 for value in said.fields.values() if isinstance(value, int))
+
+
+@pytest.mark.parametrize(
+    "unit", ["r  1  ", "r 1", "红 : 1 人 + ", "par 4  ", "sos ", "help ", "缺 ,", "4 safe ", "\u3000"]
+)
+def test_no_line_of_a_stranger_keeps_the_reader_busy(unit: str) -> None:
+    """One that read such a line in more ways than one would never come to its end."""
+    for tail in ("", "x", "?", " 缺"):
+        read(unit * (LONGEST // len(unit)) + tail)
+        read(unit * (LONGEST // len(unit) - 1) + tail)
