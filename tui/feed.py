@@ -26,6 +26,12 @@ SILENT_S: Final = 5.0  # a status older than this is no longer the agent's word
 STUCK_S: Final = 5.0  # the store has not answered for so long
 REST: Final = 4.0  # times as long as reading took, before a store that changes all the time is read again
 NEWS: Final = 60
+FACTS: Final = (
+    "loss",
+    "latency_s",
+    "budget_bytes",
+    "budget_wait_s",
+)  # of radios.bearer.LinkHealth.row, in LinkRow's order
 FOLDED: Final = 500  # newest alarms and acknowledgements, and newest receipts, that are folded
 
 
@@ -203,9 +209,15 @@ def _link(row: Mapping[str, Any], told_s: float, silent: bool) -> LinkRow:
     in_s, out_s = (rows.aged(row.get(name), told_s) for name in ("last_in_s", "last_out_s"))
     state = None if silent else Health(row["state"])
     since_s = None if silent else rows.aged(row["since_s"], told_s)
-    return LinkRow(
-        row["name"], state, row["why"], since_s, in_s, out_s, row.get("bytes_in", 0), row.get("bytes_out", 0)
-    )
+    facts = () if silent else (_number(row.get(name)) for name in FACTS)
+    return LinkRow(row["name"], state, row["why"], since_s, in_s, out_s, *facts)
+
+
+def _number(value: Any) -> Any:
+    """A number or None; TypeError."""
+    if value is not None and not isinstance(value, int | float):
+        raise TypeError(value)
+    return value
 
 
 def _flows(status: Mapping[str, Any]) -> Iterator[FlowRow]:

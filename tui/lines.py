@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from datetime import UTC, datetime
 from typing import Final
 
@@ -51,15 +52,17 @@ STAGES: Final = {
 STEPS: Final = (Stage.SENT, Stage.STORED, Stage.READ, Stage.ACTED)
 PRIORITIES: Final = {CRITICAL: State.BAD, WARNING: State.WARN, NOTE: State.INFO}
 LOST_S: Final = 120.0
+LOSSY: Final = 0.25  # share of frames lost from which a link is drawn as doubtful
 OLD_PLACE_S: Final = 10.0
 SLOW_S: Final = 60.0  # an urgent item that waits longer is drawn as bad
 
 
 def people_heads(words: Words) -> tuple[Head, ...]:
     """Columns of the people pane."""
+    state = 7 if words.language == "zh" else 8
     vitals = tuple(Head(words(key), width, right=True) for _, key, width in VITALS)
     off = Head(words("distance"), 10, right=True)
-    return Head(words("state"), 7), Head(words("name"), 0), *vitals, off, Head(words("age"), 4, right=True)
+    return Head(words("state"), state), Head(words("name"), 0), *vitals, off, Head(words("age"), 4, right=True)
 
 
 def reading(value: Reading | None) -> Cell:
@@ -124,13 +127,17 @@ def length(metres: float) -> str:
 
 
 def link_heads(words: Words) -> tuple[Head, ...]:
-    """Columns of the links pane."""
+    """Columns of the links pane; where it is narrow the reason matters more than latency, loss and budget, in this order."""
+    zh = words.language == "zh"
     return (
         Head(words("link"), 10),
-        Head(words("state"), 6),
+        Head(words("state"), 6 if zh else 8),
         Head(words("since"), 4, right=True),
         Head(words("in"), 4, right=True),
         Head(words("out"), 4, right=True),
+        Head(words("budget"), 6, right=True, room=58),
+        Head(words("loss"), 4, right=True, room=64),
+        Head(words("latency"), 5 if zh else 7, right=True, room=72),
         Head(words("why"), 0),
     )
 
@@ -153,8 +160,28 @@ def _link(row: LinkRow, words: Words, symbols: Symbols) -> Line:
         Cell(row.name, state),
         Cell(f"{symbols[state]}{words(word)}", state),
         *(Cell(words.age(age), State.STALE if row.state is None else State.INFO) for age in ages),
+        _budget(row, words),
+        Cell("" if row.loss is None else f"{row.loss:.0%}", State.WARN if (row.loss or 0) > LOSSY else State.INFO),
+        Cell(_latency(row.latency_s, words)),
         Cell(row.why, State.INFO if row.state is Health.UP else state),
     )
+
+
+def _budget(row: LinkRow, words: Words) -> Cell:
+    """Bytes that may go now, or in how long some may again; nothing of what has no budget."""
+    if row.budget_bytes is None:
+        return Cell("")
+    if row.budget_bytes > 0:
+        return Cell(size(row.budget_bytes))
+    if row.budget_wait_s is None or row.state is Health.DOWN:
+        return Cell("0", State.WARN)
+    return Cell(words("in a while").format(words.age(math.ceil(row.budget_wait_s))), State.WARN)
+
+
+def _latency(seconds: float | None, words: Words) -> str:
+    if seconds is None or seconds >= 10:
+        return "" if seconds is None else words.age(seconds)
+    return f"{seconds * 1000:.0f}ms" if seconds < 1 else f"{seconds:.1f}s"
 
 
 def flow_heads(words: Words) -> tuple[Head, ...]:
@@ -182,7 +209,7 @@ def _flow(row: FlowRow, words: Words, symbols: Symbols) -> Line:
 
 def size(count: int) -> str:
     """Bytes a person reads at a glance."""
-    for unit, least in (("M", 1_000_000), ("k", 1000)):
+    for unit, least in (("G", 1_000_000_000), ("M", 1_000_000), ("k", 1000)):
         if count >= least:
             return f"{count / least:.1f}{unit}" if count < 100 * least else f"{count // least}{unit}"
     return str(count)
@@ -190,8 +217,8 @@ def size(count: int) -> str:
 
 def event_heads(words: Words) -> tuple[Head, ...]:
     """Columns of the events pane."""
-    kind = 11 if words.language == "zh" else 14
-    return Head(words("age"), 4, right=True), Head(words("events"), kind), Head("", 0), Head(words("reached"), 16)
+    kind = 11 if words.language == "zh" else 17
+    return Head(words("age"), 4, right=True), Head(words("events"), kind), Head("", 0), Head(words("reached"), 17)
 
 
 def events(scene: Scene, words: Words, symbols: Symbols) -> list[Line]:

@@ -51,7 +51,10 @@ class Where:
 
 @dataclass(frozen=True, slots=True)
 class LinkRow:
-    """A bearer or a device: state (None: the agent has not said lately), why, seconds in that state, last byte each way."""
+    """A bearer or a device: state (None: the agent has not said lately), why, seconds in that state, last byte each way.
+
+    Of a bearer that can tell: share of frames lost, latency of the last frame, bytes that may go now, and when none, in how long.
+    """
 
     name: str
     state: Health | None
@@ -59,8 +62,10 @@ class LinkRow:
     since_s: float | None
     in_s: float | None = None
     out_s: float | None = None
-    bytes_in: int = 0
-    bytes_out: int = 0
+    loss: float | None = None
+    latency_s: float | None = None
+    budget_bytes: int | None = None
+    budget_wait_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,7 +86,7 @@ class Field:
 
     def status(self, **more: Any) -> None:
         rows = {"name": "lora", "state": "up", "why": "", "since_s": 60.0, "last_in_s": 2.0, "last_out_s": None,
-                "bytes_in": 7, "bytes_out": 9}  # fmt: skip
+                "bytes_in": 7, "bytes_out": 9, "loss": 0.25, "latency_s": 1.5, "budget_bytes": 400, "budget_wait_s": 0.0}  # fmt: skip
         self.store.write_status({"links": [rows], "devices": [], "clock": [1_784_290_200_000, 3], **more})
 
 
@@ -244,17 +244,20 @@ def test_a_dead_agent_is_said_and_its_links_are_unknown(field: Field, feed: Stor
                                           "forecast": [{"node": 1, "lane": "command", "in_s": 60.0, "p": 0.9}]})  # fmt: skip
     feed.read()
     scene = feed.scene()
-    assert [(row.name, row.state) for row in scene.links] == [("lora", Health.UP)]
+    lora = scene.links[0]
+    assert (lora.name, lora.state) == ("lora", Health.UP)
+    assert (lora.loss, lora.latency_s, lora.budget_bytes, lora.budget_wait_s) == (0.25, 1.5, 400, 0.0)
     assert (scene.flows[0].queued, scene.forecasts[0].name, scene.commands) == (2, "省中心", True)
     FakeTime.ahead = 30.0
     feed.read()
     scene = feed.scene()
     assert scene.trouble == ("agent down",) and scene.links[0].state is None and scene.links[0].since_s is None
+    assert scene.links[0].budget_bytes is None
     assert scene.links[0].in_s == pytest.approx(32, abs=2) and scene.forecasts == () and not scene.commands
 
 
 @pytest.mark.parametrize("status", [{"links": [{"name": "x"}]}, {"links": 5}, {"clock": [1, 9]}, {"exchange": {"lanes": {"a": 1}}},
-                                    {"clock": "now"}, {"devices": [{"state": "odd", "name": "x", "why": "", "since_s": 1}]}])  # fmt: skip
+                                    {"clock": "now"}, {"links": [{"state": "up", "name": "x", "why": "", "since_s": 1, "loss": "half"}]}, {"devices": [{"state": "odd", "name": "x", "why": "", "since_s": 1}]}])  # fmt: skip
 def test_another_versions_status_is_no_status(field: Field, feed: StoreFeed, status: dict[str, Any]) -> None:
     field.store.write_status(status)
     feed.read()

@@ -53,8 +53,8 @@ SCENE = Scene(
     wall_ms=1_784_290_200_000,
     where=Where(33.52, 107.98, 912.4, 1, 17, 9, 1.0),
     links=(
-        LinkRow("mqtt", Health.DOWN, "connection refused", 2520, 2600, 2530, 1200, 88_000),
-        LinkRow("lora", Health.UP, "MediumFast 7 %", 400, 3, 2),
+        LinkRow("mqtt", Health.DOWN, "connection refused", 2520, 2600, 2530, budget_bytes=0, budget_wait_s=1.0),
+        LinkRow("lora", Health.UP, "MediumFast 7 %", 400, 3, 2, 0.3, 4.25, 13_200, 0.0),
     ),
     devices=(LinkRow("gnss0", Health.UP, "", 10), LinkRow("gas0", Health.DOWN, "port missing", 30)),
     backlog=(LaneRow("flash", 0, 0), LaneRow("command", 2, 12), LaneRow("history", 4120, 2400)),
@@ -121,6 +121,26 @@ def test_everything_a_commander_needs_fits(size: tuple[int, int], language: str)
                    words.of(("R4 倒地", "R4 down")), words("acknowledge")):  # fmt: skip
         assert wanted in shown, wanted
     assert len(shown.splitlines()) == size[1]
+
+
+@pytest.mark.parametrize("language", ["zh", "en"])
+def test_a_link_tells_what_fits_its_reason_before_all_else(language: str) -> None:
+    for width, facts in ((54, []), (62, ["13.2k"]), (68, ["13.2k", "30%"]), (80, ["13.2k", "30%", "4.2s"])):
+        shown, _ = drive(FakeFeed(SCENE), [], (width, 24), language)
+        mqtt, lora = (next(line for line in shown.splitlines() if name in line) for name in ("mqtt", "lora"))
+        assert "conn" in mqtt and "Medi" in lora
+        assert [fact for fact in ("13.2k", "30%", "4.2s") if fact in lora] == facts, width
+
+
+def test_a_links_budget_is_bytes_or_how_long_until_some() -> None:
+    def told(**facts: Any) -> tuple[str, ...]:
+        line = lines.links(Scene(links=(LinkRow("x", Health.UP, "", 1, **facts),)), Words("en"), SETS["ascii"])[0]
+        return tuple(cell.text for cell in line[5:8])
+
+    assert told() == ("", "", "")
+    assert told(budget_bytes=1 << 30, loss=1.0, latency_s=0.25) == ("1.1G", "100%", "250ms")
+    assert told(budget_bytes=0, budget_wait_s=44.2, latency_s=61.0) == ("in 45s", "", "61s")
+    assert told(budget_bytes=0) == ("0", "", "")
 
 
 def test_a_stale_value_is_never_drawn_as_a_number() -> None:

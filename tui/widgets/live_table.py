@@ -29,11 +29,12 @@ class Cell(NamedTuple):
 
 
 class Head(NamedTuple):
-    """A column: title, width in cells (0 takes what is left), right-aligned or not."""
+    """A column: title, width in cells (0 takes what is left), right-aligned or not; shown in tables of `room` cells or more."""
 
     title: str
     width: int
     right: bool = False
+    room: int = 0
 
 
 Line = tuple[Cell, ...]
@@ -155,12 +156,13 @@ class LiveTable(ScrollView, can_focus=True):
         super().watch_scroll_y(old_value, new_value)
         self.refresh()
 
-    def widths(self, total: int) -> list[int]:
-        """Cell widths of the columns: the fixed ones, and the rest shared by those of width 0."""
-        fixed = sum(head.width + 1 for head in self._heads if head.width)
-        loose = [head for head in self._heads if not head.width]
-        share = max(4, (total - fixed - len(loose)) // len(loose)) if loose else 0
-        return [head.width or share for head in self._heads]
+    def _widths(self, total: int) -> list[int]:
+        """Cell widths of the columns: 0 without room for it, the fixed ones, and the rest shared by those of width 0."""
+        shown = [head for head in self._heads if total >= head.room]
+        fixed = sum(head.width + 1 for head in shown if head.width)
+        loose = sum(not head.width for head in shown)
+        share = max(4, (total - fixed - loose) // loose) if loose else 0
+        return [(head.width or share) if head in shown else 0 for head in self._heads]
 
     def render_line(self, y: int) -> Strip:
         """The head stays on top; below it the rows at the scroll offset."""
@@ -178,7 +180,9 @@ class LiveTable(ScrollView, can_focus=True):
 
     def _strip(self, cells: Sequence[tuple[str, Style]], width: int, ground: Style) -> Strip:
         segments: list[Segment] = []
-        for (text, style), size, head in zip(cells, self.widths(width), self._heads):
+        for (text, style), size, head in zip(cells, self._widths(width), self._heads):
+            if not size:
+                continue
             segments += [Segment(fit(text, size, head.right), style), Segment(" ", ground)]
         return Strip(segments).adjust_cell_length(width, ground).simplify()
 
