@@ -16,8 +16,8 @@ BINARY: Final = frozenset(
 HEAD: Final = 10  # `$`, four letters, length, own address
 LONGEST_FRAME: Final = 512
 LONGEST_LINE: Final = 4096  # 14,000 bits as hex digits make 3,500
-_SENTENCE: Final = re.compile(rb"\$([A-Z][A-Z0-9]{2,}[^$*\r\n]*)\*([0-9A-Fa-f]{2})")
-_OPEN: Final = re.compile(rb"\$[^$*\r\n]*(?:\*[0-9A-Fa-f]?)?\Z")
+_SENTENCE: Final = re.compile(rb"\$([A-Z][A-Z0-9]{2,}+[^$*\r\n]*+)\*([0-9A-Fa-f]{2})")
+_OPEN: Final = re.compile(rb"\$[^$*\r\n]*+(?:\*[0-9A-Fa-f]?)?\Z")
 
 
 @dataclass(frozen=True, slots=True)

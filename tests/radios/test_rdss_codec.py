@@ -296,6 +296,16 @@ def test_a_flood_without_an_end_stays_bounded() -> None:
     assert decoder.feed(b"\r\n$CCICA,0,00*7B\r\n") == [Query(0)]
 
 
+@pytest.mark.parametrize("unit", [b"A", b"A,", b"$A", b"$TXXX", b"*0", b"\xb9\xe3"])
+def test_nonsense_costs_no_more_than_its_length(unit: bytes) -> None:
+    """A framer that looked twice at a line of letters would be busy for minutes with what a port brings in seconds."""
+    decoder, data = Decoder(), b"$" + unit * (64_000 // len(unit))
+    for at in range(0, len(data), 16):
+        decoder.feed(data[at : at + 16])
+    decoder.feed(b"\n" * 600)
+    assert decoder.feed(b"$CCICA,0,00*7B\r\n")[-1] == Query(0)
+
+
 def test_the_vectors_and_sizes_of_the_page() -> None:
     """docs/wire/rdss.md"""
     page = (Path(__file__).parents[2] / "docs/wire/rdss.md").read_text(encoding="utf-8")
