@@ -48,17 +48,11 @@ WORN: Final = frozenset(
 @dataclass(frozen=True, slots=True)
 class Plan:
     """everyone: all the force that this node knows of, or only those whom its own devices measure; turns: forms one after
-    another, one each `every_s`; listeners: whose word decides what may be built upon (roster indexes)."""
+    another, one each `every_s`, an odd number of them, so that a link that takes every second picture shows each form;
+    listeners: whose word decides what may be built upon (roster indexes)."""
 
     everyone: bool
-    turns: tuple[Form, ...] = (
-        Form.FORCE_VITAL,
-        Form.FORCE_VITAL,
-        Form.FORCE,
-        Form.FORCE_VITAL,
-        Form.FORCE_VITAL,
-        Form.SCENE,
-    )
+    turns: tuple[Form, ...] = (Form.FORCE_VITAL, Form.FORCE_VITAL, Form.FORCE, Form.FORCE_VITAL, Form.SCENE)
     listeners: frozenset[int] = frozenset()
     every_s: float = 60.0
 

@@ -10,6 +10,8 @@ from typing import Final
 
 from edge.exercise.field import Field, Machine
 from edge.exercise.scenario import Step
+from edge.identity.enrol import revoke
+from edge.store.review import last_numbers
 from hardware.errors import ConfigError
 from radios.bundle import SUFFIX
 from sync.carry import export
@@ -76,6 +78,13 @@ def _power_cut(field: Field, step: Step) -> None:
     field.world.after(back_s + 0.001, lambda: field.notes.back.__setitem__(machine.name, field.world.now))
 
 
+def _fill(field: Field, step: Step) -> None:
+    """Others fill the disk until so much of it is taken."""
+    machine = _machine(field, step)
+    field.notes.before[machine.name], field.notes.rows[machine.name] = (machine.stored(), 0), machine.rows()
+    machine.fill(int(step.args["disk_mb"] * (1 << 20)), step.args["share"])
+
+
 def _shade(field: Field, step: Step) -> None:
     def turn(off: bool) -> None:
         for link in step.args["links"]:
@@ -105,6 +114,18 @@ def _alarm(field: Field, step: Step) -> None:
     _keep(field, name, machine.event("alarm", body))
 
 
+def _message(field: Field, step: Step) -> None:
+    _keep(field, step.args["key"], _machine(field, step).event("message", {"text": step.args["text"]}))
+
+
+def _revoke(field: Field, step: Step) -> None:
+    """A command node revokes a lost one and changes everybody else's keys; the running agent finds it in its identity's file."""
+    machine, lost = _machine(field, step), field.machines[step.args["lost"]].origin
+    last = last_numbers(machine.store.path, [lost])
+    revoke(field.identities[machine.origin], [lost], last, draw=field.world.chance("re-keying").randbytes)
+    machine.trust()
+
+
 def _evacuate(field: Field, step: Step) -> None:
     to = tuple(field.machines[name].origin for name in step.args["to"])
     machine, lora, end = _machine(field, step), field.media["lora"], field.world.now + LISTENED_S
@@ -131,7 +152,11 @@ def _triage(field: Field, step: Step) -> None:
     share = (step.args["until"] - step.at) / len(colours)
     for number, colour in enumerate(colours, 1):
         field.world.at(step.at + number * share, _later(machine, "casualty", {"card": f"M{number}", "colour": colour}))
-    field.notes.casualties = {f"M{number}": colour for number, colour in enumerate(colours, 1)}
+    truth = field.notes.casualties = {f"M{number}": colour for number, colour in enumerate(colours, 1)}
+    worse = next((card for card, colour in truth.items() if colour == "yellow"), None)
+    if worse is not None:
+        truth[worse] = "red"
+        field.world.at(step.args["until"], _later(machine, "casualty", {"card": worse, "colour": "red"}))
 
 
 def _photos(field: Field, step: Step) -> None:
@@ -230,10 +255,13 @@ ACTS: Final[dict[str, Act]] = {
     "off": _off,
     "boot": _boot,
     "power cut": _power_cut,
+    "fill": _fill,
     "shade": _shade,
     "muster": _muster,
     "alarm": _alarm,
     "evacuate": _evacuate,
+    "message": _message,
+    "revoke": _revoke,
     "report": _report,
     "triage": _triage,
     "photos": _photos,

@@ -6,30 +6,35 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
+from edge.exercise.devices import SPAN_S, Devices
 from edge.exercise.scenario import Actor, Scenario
+from edge.exercise.trust import identities
+from edge.identity.steward import Steward
+from edge.pictures import Painter, plan_of, room
 from edge.sim.medium import Medium
-from edge.sim.node import SimNode, Talker
+from edge.sim.node import SimNode
 from edge.sim.world import World
 from edge.store.connect import fetch, open_reader
 from edge.store.log import StoreLog
+from edge.store.reader import Reader
+from edge.store.retention import Keep
 from edge.store.store import Fresh, Store
 from hardware.clock import ClockQuality, plausible
-from hardware.observation import PROFILE_NAMED, Observation, Profile
 from hardware.virtual import VirtualClock
 from sync.events import BY_NAME, KINDS, key
+from sync.exchange import Exchange
 from sync.ids import Lane, Level, Source
 from sync.intake import Report
 from sync.manifest import Manifest
 from sync.ranges import Ranges
 from sync.records import Event, EventId, Value
 from sync.seal.contract import Role
-from sync.seal.demo import demo_keyring
 from sync.seal.keyring import Keyring
 
-BEAT_S: Final = 60.0  # observations of a minute are stored together
-WORN_S: Final = 10.0  # one observation each from wearables and receivers
+PHASE_S: Final = 10.0  # seconds after observations when pictures of them are made, each node's its own
+TRUST_S: Final = 10.0  # from a commit of blocks until what they tell of trust is looked at
 FIX_S: Final = 60.0  # from boot to the first position, which sets the clock
 
 
@@ -45,15 +50,24 @@ class Knowledge:
 
 @dataclass(slots=True)
 class Notes:
-    """What acts leave for judges, by node and mule: what was known before a power cut and when it was back; what was loaded
-    with what the loader then held; what unloading brought and how many events were new; true casualties; recorded frames."""
+    """What acts leave for judges, by node and mule: what was known before a power cut or a full disk, its rows by minute, and when
+    it was back; what was loaded with what the loader then held; what unloading brought and how many events were new; true
+    casualties; recorded frames."""
 
     before: dict[str, tuple[frozenset[EventId], int]] = field(default_factory=dict)
+    rows: dict[str, Mapping[int, int]] = field(default_factory=dict)
     back: dict[str, float] = field(default_factory=dict)
     loaded: dict[str, tuple[Manifest, Mapping[Source, Ranges]]] = field(default_factory=dict)
     unloaded: dict[tuple[str, str], tuple[Report, int]] = field(default_factory=dict)
     casualties: dict[str, str] = field(default_factory=dict)
     recorded: list[bytes] = field(default_factory=list)
+
+
+class Usage(NamedTuple):
+    """How full a simulated disk is, in bytes."""
+
+    total: int
+    free: int
 
 
 class Machine:
@@ -68,24 +82,36 @@ class Machine:
         self.store: Store
         self.log: StoreLog
         self.ring: Keyring
+        self.steward: Steward
+        self.exchange: Exchange
         self.clock: VirtualClock
         self._path = field.folder / f"{actor.name}.db"
         self.chance = field.world.chance(f"machine {actor.name}")
-        self._open = False
+        self._devices = Devices(actor, field.scenario.anchor, field.world.chance(f"devices {actor.name}"))
+        self.plan = plan_of(actor.role, field.central, actor.origin) if actor.pictures else None
+        self._painter: Painter | None = None
+        self._open = self._called = False
+        self._disk, self._others = 0, 0  # of a disk that is nearly full: its size, and what others fill of it
 
-    def _build(self) -> Talker:
+    def _build(self) -> Exchange:
         """Everything anew from the disk, as at each start of the program."""
         self.close()
         field = self.field
         machine = field.folder / "machine-id"
         self.store = Store.open(
-            self._path, self.origin, clock=self._clock, ballast=0, threaded=False, machine=machine, below=self.chance.randrange
+            self._path, self.origin, clock=self._clock, ballast=0, threaded=False, machine=machine, below=self.chance.randrange,
+            keep=Keep(field.central, usage=self._usage),
         )  # fmt: skip
-        self.ring = demo_keyring(field.seed, field.roles, self.origin, self.store.life.incarnation)
+        identity = field.identities[self.origin]
+        self.ring = identity.keyring(self.store.life.incarnation)
         self.log = StoreLog(self.store, self.ring, field.scenario.anchor)
+        self.steward = Steward(identity, self.ring, self.store, self.log)
+        if self.plan is not None:
+            self._painter = Painter(self.store, self.log, field.scenario.anchor, self.plan, self._up)
         self._open = True
         self.store.watch(self._saw)
-        return field.exchange(self)
+        self.exchange = field.exchange(self)
+        return self.exchange
 
     def _clock(self, boot: int) -> VirtualClock:
         """The clock after a start: the RTC's time where it is plausible, GNSS time from the first fix on."""
@@ -103,9 +129,27 @@ class Machine:
     def close(self) -> None:
         """Let the store's file go."""
         if self._open:
+            if self._painter is not None:
+                self._painter.close()
+            self.steward.close()
             self.log.close()
             self.store.close()
             self._open = False
+
+    def fill(self, total: int, share: float) -> None:
+        """From now on the disk has `total` bytes, of which others and the store fill a share."""
+        self._disk, self._others = total, int(total * share) - self._size()
+
+    def _usage(self, folder: Path) -> Usage:
+        return Usage(self._disk, self._disk - self._others - self._size()) if self._disk else Usage(1 << 40, 1 << 40)
+
+    def _size(self) -> int:
+        files = (self._path, self._path.with_name(self._path.name + "-wal"))
+        return sum(each.stat().st_size for each in files if each.exists())
+
+    def _up(self) -> set[str]:
+        """Kinds of its links that are up now."""
+        return {medium.name for medium in self.node.media.values() if medium.up(self.name)}
 
     @property
     def running(self) -> bool:
@@ -136,37 +180,48 @@ class Machine:
         conn.close()
         return frozenset(EventId(*row) for row in found)
 
+    def heard(self, link: str) -> set[int]:
+        """Whom its link board shows as heard lately."""
+        lines = self.exchange.status(self.node.mono())["lines"] if self.running else ()
+        return {node for line in lines if line["name"] == link for node in line["heard"]}
+
+    def look(self) -> Reader:
+        """What a screen at this machine reads; to be closed."""
+        return Reader(self._path, self.origin, self.field.central, clock=lambda _: self.clock)
+
+    def rows(self) -> dict[int, int]:
+        """Rows of its own devices on its disk by the minute of their measuring, of this boot."""
+        conn = open_reader(self._path)
+        boot = self.clock.stamp().boot
+        found = fetch(conn, self._path, _ROWS, (*self.store.place, boot))
+        conn.close()
+        return dict(found)
+
+    def trust(self) -> None:
+        """Take in what blocks tell of keys and revocations, and tell one's own."""
+        self._called = False
+        if self.running and self.steward.step():
+            self.node.nudge()
+
     def observe(self) -> None:
-        """Store a minute's observations of everybody and everything here."""
-        if self.running and (rows := list(self._minute())):
+        """Store the latest observations of everybody and everything here."""
+        if self.running and (rows := list(self._devices.span(self.clock.stamp()))):
             self.known.observations += self.store.write(rows).result()
             self.node.nudge()
 
-    def _minute(self) -> list[Observation]:
-        stamp = self.clock.stamp()
-        rows = []
-        for person in range(1, self.actor.people + 1):
-            subject = f"{self.name}-{person}"
-            rows += [self._row(subject, "strap", PROFILE_NAMED["wearable"], at) for at in range(int(BEAT_S // WORN_S))]
-        for number, device in enumerate(self.actor.devices):
-            count = int(BEAT_S // WORN_S) if device == "fix" else 1
-            rows += [
-                self._row(f"{self.name}/{device}{number}", device, PROFILE_NAMED[device], at) for at in range(count)
-            ]
-        return rows if stamp is not None else []
-
-    def _row(self, subject: str, source: str, profile: Profile, at: int) -> Observation:
-        """One reading, `at` periods ago: a slow walk of every value."""
-        stamp = self.clock.stamp()
-        back = int(at * WORN_S * 1000)
-        wall = None if stamp.wall_ms is None else stamp.wall_ms - back
-        then = type(stamp)(stamp.boot, max(0, stamp.mono_ms - back), wall, stamp.quality)
-        values = tuple(100 + column + self.chance.randrange(8) for column in range(len(profile.columns)))
-        return Observation(subject, source, profile, then, values)
+    def paint(self) -> None:
+        """Show others what this machine knows, in one short block for the narrowest of its links."""
+        if self.running and self._painter is not None:
+            links = [medium.limits for medium in self.node.media.values() if medium.up(self.name)]
+            if self._painter.paint(room(links)) is not None:
+                self.node.nudge()
 
     def _saw(self, fresh: Fresh) -> None:
         """After each commit: note which events this machine knows since when."""
         known, now = self.known, self.field.world.now
+        if fresh.blocks and not self._called:
+            self._called = True
+            self.field.world.after(TRUST_S, self.trust)
         for event, level in fresh.events:
             if level is Level.QUARANTINE:
                 continue
@@ -178,7 +233,11 @@ class Machine:
                 self.field.react(self, event)
 
 
-Exchanges = Callable[[Machine], Talker]  # the exchange of a machine that starts, over its log
+_ROWS: Final = (
+    "SELECT o.mono_ms / 60000, count(*) FROM observation o JOIN stream s ON s.id = o.stream WHERE s.origin = ? AND s.incarnation = ? "
+    "AND o.boot = ? GROUP BY 1"
+)
+Exchanges = Callable[[Machine], Exchange]  # the exchange of a machine that starts, over its log
 
 
 class Field:
@@ -188,7 +247,10 @@ class Field:
         self.scenario, self.folder, self.exchange = scenario, folder, exchange
         self.world = World(seed)
         self.seed = f"{scenario.name}/{seed}".encode()
+        self.central = frozenset(actor.origin for actor in scenario.actors.values() if actor.role == "central")
         self.roles = {actor.origin: _role(actor) for actor in scenario.actors.values()}
+        names = {actor.origin: actor.name for actor in scenario.actors.values()}
+        self.identities = identities(folder, self.seed, scenario.name, scenario.anchor, self.roles, names)
         self.media = {spec.name: Medium(self.world, spec) for spec in scenario.with_loss(loss)}
         for name, groups in scenario.groups.items():
             if groups:
@@ -210,12 +272,26 @@ class Field:
         for machine in self.machines.values():
             if machine.name not in late:
                 machine.node.boot()
-            self.world.every(BEAT_S, machine.observe, first=BEAT_S, until=self.scenario.hours * 3600)
+            end = self.scenario.hours * 3600
+            self.world.every(SPAN_S, machine.observe, first=SPAN_S, until=end)
+            if machine.plan is not None:
+                first = SPAN_S + self.world.chance(f"pictures {machine.name}").uniform(0.1, PHASE_S)
+                self.world.every(machine.plan.every_s, machine.paint, first=first, until=end)
 
     def react(self, machine: Machine, event: Event) -> None:
         """People and rules answer what they see."""
         for reaction in self.reactions:
             reaction(machine, event)
+
+    def reached(self, name: str) -> set[str]:
+        """Machines from which frames may get to this one now, over others too."""
+        found, todo = {name}, [name]
+        while todo:
+            machine = self.machines[todo.pop()]
+            near = {each for medium in machine.node.media.values() for each in medium.reaches(machine.name)} - found
+            todo += near
+            found |= near
+        return found
 
     def close(self) -> None:
         """Let every file go."""

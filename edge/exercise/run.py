@@ -10,7 +10,8 @@ from typing import Any
 
 from edge.exercise.acts import plan
 from edge.exercise.field import Exchanges, Field
-from edge.exercise.judges import JUDGES, Looking, Verdict
+from edge.exercise.judges import JUDGES
+from edge.exercise.judging import Looking, Verdict
 from edge.exercise.scenario import Checkpoint, Scenario
 from hardware.errors import ConfigError
 

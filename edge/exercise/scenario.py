@@ -23,7 +23,7 @@ GIVEN: Final = "given"  # a loss that the command line gives
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One node: its roster index, its role, how many people it gathers and which devices it reads."""
+    """One node: its roster index, its role, how many people it gathers, which devices it reads, and whether it makes pictures."""
 
     name: str
     origin: int
@@ -32,6 +32,7 @@ class Actor:
     devices: tuple[str, ...] = ()
     command: bool = False
     medic: bool = False
+    pictures: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,9 @@ class Scenario:
         return tuple(replace(link, loss=loss) if link.name in self.lossy else link for link in self.links)
 
 
-TIMES: Final = frozenset(("at", "until", "after", "deadline", "opens", "at_heal"))  # keys that hold a time
+TIMES: Final = frozenset(
+    ("at", "until", "after", "deadline", "opens", "at_heal", "since", "over")
+)  # keys that hold a time
 
 
 def seconds(text: str) -> float:

@@ -8,7 +8,5 @@ from sync.exchange import Exchange, Policy
 
 def exchange(machine: Machine) -> Exchange:
     """A fresh exchange over a machine's log, as at each start of the program."""
-    actors = machine.field.scenario.actors.values()
-    central = frozenset(actor.origin for actor in actors if actor.role == "central")
-    policy = Policy(central, relay=machine.actor.role == "relay", members=frozenset(machine.field.roles))
+    policy = Policy(machine.field.central, relay=machine.actor.role == "relay", members=frozenset(machine.field.roles))
     return Exchange(machine.log, machine.ring, policy, machine.chance)

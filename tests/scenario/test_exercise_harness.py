@@ -12,6 +12,7 @@ from edge.exercise.scenario import Scenario, load
 from edge.exercise.talkers import exchange
 from hardware.errors import ConfigError
 
+RIDGE = Path(__file__).with_name("ridge.toml")
 SMALL = """
 [exercise]
 name = "small"
@@ -165,6 +166,13 @@ def test_every_judge_of_a_small_day(small: Scenario) -> None:
     }, result["checkpoints"]
     assert (result["passed"], result["failed"]) == (7, 1)
     assert list(result["checkpoints"][0]) == ["time", "name", "state", "figure"]
+
+
+def test_two_valleys_a_ridge_and_a_satellite_card() -> None:
+    """The decisive parts of the long exercise at 30 % loss: a report and counters by the card alone, an alarm from a gorge, an order
+    over the ridge, an alarm over a split, the rejoin, orders by a stranger and from a recording, a lost radio."""
+    result = run(load(RIDGE), 1, 0.3, exchange)
+    assert result["failed"] == 0 and result["passed"] == len(result["checkpoints"]), result["checkpoints"]
 
 
 def test_one_seed_one_trace(small: Scenario) -> None:
