@@ -22,6 +22,7 @@ from sync.seal.contract import MAC, NotForUs
 from sync.seal.keyring import Keyring
 
 BATCH: Final = 2 << 20  # bytes of blocks in one commit
+BLOCKS: Final = 500  # or so many of them: urgent things wait behind it for a tenth of a second
 COUNTED: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
 
 
@@ -82,7 +83,7 @@ class Unloading:
         return next(self._records, b"")
 
     def take(self, record: bytes) -> None:
-        """One record, which goes into the log with those behind it: BATCH bytes in one commit."""
+        """One record, which goes into the log with those behind it: BATCH bytes or BLOCKS blocks in one commit."""
         first, self._begun = not self._begun, True
         if first and (manifest := _manifest(record, self._keyring)) is not None:
             self._report.manifest = manifest
@@ -100,7 +101,7 @@ class Unloading:
             self._waiting += self._unpack(read_list(inner), freight)
         else:
             self._read(inner, late)
-        if sum(len(each.block) for each in self._waiting) >= BATCH:
+        if len(self._waiting) >= BLOCKS or sum(len(each.block) for each in self._waiting) >= BATCH:
             self.settle()
 
     def settle(self) -> None:
