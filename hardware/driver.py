@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import Final, Protocol
 
 from hardware.clock import Clock
 from hardware.observation import Observation
+
+LONGEST_WORDS: Final = 240  # characters of a stranger's text
 
 
 class Health(Enum):
@@ -33,6 +35,12 @@ class Heard:
     body: dict[str, str | int | float | None]
     packet: int | None = None
     age_s: float = 0.0
+
+
+def plain(text: str, longest: int = LONGEST_WORDS) -> str:
+    """Text of a stranger made fit for a screen: one line, line ends as semicolons, no control characters, bounded."""
+    lines = ("".join(c if c.isprintable() else " " for c in line).strip() for line in text[:longest].splitlines())
+    return "; ".join(line for line in lines if line)[:longest]
 
 
 class DriverContext(Protocol):

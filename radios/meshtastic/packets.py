@@ -15,7 +15,7 @@ from meshtastic.protobuf.portnums_pb2 import PortNum
 from meshtastic.protobuf.telemetry_pb2 import Telemetry
 
 from hardware.clock import Stamp
-from hardware.driver import Heard
+from hardware.driver import Heard, plain
 from hardware.errors import DecodeError
 from hardware.kinds import Quality
 from hardware.observation import PROFILE_NAMED, Column, Observation
@@ -62,11 +62,6 @@ def quantise(value: float, column: Column) -> Value:
     if not column.meaning.lo <= value <= column.meaning.hi:
         return None, Quality.OVER_RANGE
     return round(value * 10**-column.exponent), Quality.GOOD
-
-
-def plain(text: str, longest: int = 240) -> str:
-    """Text of a stranger made fit for a screen: no control characters, bounded."""
-    return "".join(c if c.isprintable() else " " for c in text[:longest]).strip()
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 from hardware.clock import Clock
-from hardware.driver import Health, Heard
+from hardware.driver import Health, Heard, plain
 from hardware.errors import DecodeError, FrameTooLong, LinkBusy, LinkDown, PortError, PortSilent
 from hardware.gnss.framer import sentence
 from hardware.ports import Backoff, Port, open_port
@@ -17,7 +17,7 @@ from hardware.usb import plugged_in
 from radios.bearer import Arrival, Budget, Limits, LinkHealth
 from radios.rdss.events import Event, Family, Message, Nmea, Receipts, Refusal, Result
 from radios.rdss.payload import MIXED_MARK, Mode, Payload, binary, mixed, octets
-from radios.rdss.session import GONE, HOLD_S, MARGIN_S, SENDS, Session, Settings
+from radios.rdss.session import GONE, HOLD_S, LONGEST_S, MARGIN_S, SENDS, Session, Settings
 from radios.rdss.slots import Slots
 
 log = logging.getLogger(__name__)
@@ -36,6 +36,11 @@ Opener = Callable[[int], Awaitable[Port]]
 
 def _nobody(item: object) -> None:
     """Nobody listens."""
+
+
+def _stated_s(result: Result) -> int:
+    """Seconds to wait as the terminal says; 0 when it says nothing that can be meant."""
+    return result.wait_s if result.wait_s is not None and result.wait_s <= LONGEST_S else 0
 
 
 class RdssBearer:
@@ -161,14 +166,14 @@ class RdssBearer:
         """Radiated: return. Refused: hold back as long as the terminal says, or as the reason asks."""
         period = self.session.period_s
         if result is not None and result.ok:
-            self.slots.at_least((result.wait_s or 0) + MARGIN_S, period)
+            self.slots.at_least(_stated_s(result) + MARGIN_S, period)
             return
         refusal = Refusal.FAILED if result is None else result.refusal
         why = "no result" if result is None else refusal.value
         self.health.refuse(why)
         if refusal in GONE:
             raise LinkDown(f"{self.name}: {why}")
-        stated = 0 if result is None else result.wait_s or 0
+        stated = 0 if result is None else _stated_s(result)
         unsaid = max(period, self.session.card_period_s) if refusal in (Refusal.EARLY, Refusal.FAILED) else HOLD_S
         wait = stated + MARGIN_S if stated else unsaid
         self.slots.told(wait, period)
@@ -241,7 +246,7 @@ class RdssBearer:
         node = next((node for node, card in self.peers.items() if card == message.sender), None)
         frame = self._frame_of(message.payload, node is not None)
         if frame is None:
-            self._heard(Heard(self.name, "text", str(message.sender), {"text": message.payload.text}))
+            self._heard(Heard(self.name, "text", str(message.sender), {"text": plain(message.payload.text)}))
         elif node is None:
             self.health.refuse("stranger")
         else:

@@ -78,7 +78,7 @@ class Framer:
             if len(buffer) - at <= LONGEST_LINE and _OPEN.match(buffer, at):
                 return None
             return self._spoilt()
-        if checksum(match[1]) != int(match[2], 16):
+        if len(match[0]) > LONGEST_LINE or checksum(match[1]) != int(match[2], 16):
             return self._spoilt()
         self.good += 1
         found.append(match[1])

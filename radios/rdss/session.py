@@ -29,6 +29,8 @@ BEAMS_S: Final = 10  # how often beam reports are wanted
 REFRESH_S: Final = 60.0  # how often the card is asked for again: it may have been pulled
 SAFE_BITS: Final = 628  # 78 bytes: carried by every card in use whose size is unknown
 SAFE_FREQUENCY_S: Final = 60
+LONGEST_S: Final = 3600  # a period or a wait beyond this is no terminal's: 60 or 120 s are usual
+LEAST_BITS, MOST_BITS = 110, 14_000  # the smallest card and the system's own maximum
 MARGIN_S: Final = 1.5
 HOLD_S: Final = 60.0
 WEAK_BARS: Final = 1
@@ -62,7 +64,7 @@ class Settings:
 
 def capacity_bits(family: Family, card: Card, service: Service | None = None) -> int:
     """Bits of one ordinary message; the safe size where the card's is unknown."""
-    if service is not None and service.capacity_bits > 0:
+    if service is not None and LEAST_BITS <= service.capacity_bits <= MOST_BITS:
         return service.capacity_bits
     if family is Family.V3:
         return _THIRD.get(card.level, SAFE_BITS)
@@ -109,7 +111,8 @@ class Session:
     @property
     def card_period_s(self) -> float:
         """The same as the card says, whatever the operator fixed."""
-        return (self.card.frequency_s if self.card and self.card.frequency_s else SAFE_FREQUENCY_S) + MARGIN_S
+        said = self.card.frequency_s if self.card else 0
+        return (said if 0 < said <= LONGEST_S else SAFE_FREQUENCY_S) + MARGIN_S
 
     @property
     def bars(self) -> int | None:

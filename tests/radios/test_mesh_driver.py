@@ -152,7 +152,7 @@ def test_words_of_people() -> None:
     (text,) = READER.read(packet(PortNum.TEXT_MESSAGE_APP, "安4\x07\n人".encode(), to=0x5A4D0001), NOW)
     assert isinstance(text, Heard)
     assert (text.kind, text.sender, text.packet, text.age_s) == ("text", "!5d000001", 77, 2.0)
-    assert text.body["text"] == "安4  人"
+    assert text.body["text"] == "安4; 人"
     assert (text.body["to"], text.body["rssi"], text.body["hops"]) == ("!5a4d0001", -101, 2)
     (alert,) = READER.read(packet(PortNum.ALERT_APP, b"gas"), NOW)
     assert isinstance(alert, Heard)

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hardware.clock import ClockQuality, ManualClock, SystemClock
 from hardware.driver import Health, Heard
 from hardware.errors import FrameTooLong, LinkBusy, LinkDown, LinkError, PortBusy
+from hardware.gnss.framer import sentence
 from hardware.observation import Observation
 from hardware.ports import Port, SourceStream, open_port
 from hardware.virtual import VirtualClock, run_virtual
@@ -128,6 +129,32 @@ def test_size_and_period_can_be_overridden_and_are_safe_when_unknown() -> None:
             assert field.bearers[0].limits.mtu == 1750
             assert field.bearers[0].limits.gap_s == pytest.approx(121.5)
         assert Session().bits == SAFE_BITS and Session().mtu == 78
+
+    run_virtual(main)
+
+
+def test_numbers_that_no_card_has_are_not_believed() -> None:
+    """A period of months would silence the link, a size of gigabytes would spoil every frame."""
+    session = Session()
+    session.heard(sentence(b"BDICP,4238473,0,0,3,0,N,2,N,1,0,0,3,1,9999999999,2,0,0,0,0,21,0,0,0"))
+    assert (session.period_s, session.mtu) == (61.5, 229)
+    for bits in (b"9999999999", b"8", b"0"):
+        session.heard(sentence(b"BDZDX,4238473,80," + b"0," * 21 + b"60,2," + bits))
+        assert session.mtu == 229
+    session.heard(sentence(b"BDZDX,4238473,80," + b"0," * 21 + b"60,2,628"))
+    assert session.mtu == 78
+
+
+def test_a_wait_of_months_is_no_wait() -> None:
+    async def main() -> None:
+        async with Field(Traits(mute=True), Traits()).up() as field:
+            one, terminal = field.bearers[0], field.terminals[0]
+            sending = asyncio.create_task(one.send(b"x", "2"))
+            await asyncio.sleep(0.1)
+            terminal._say(Result("TCQ", False, Refusal.EARLY, 9_999_999_999))
+            with pytest.raises(LinkBusy):
+                await sending
+            assert 0 < one.budget().wait_s <= 61.5
 
     run_virtual(main)
 
@@ -311,6 +338,10 @@ def test_words_of_ordinary_terminals_and_frames_of_strangers() -> None:
             await one.post("收到请回复", field.terminals[1].number)
             await field.until(lambda: len(field.words) == 2)
             assert field.words[1].body == {"text": "收到请回复"}
+            field.satellite.radiate(777, field.terminals[1].number, mixed("收到\r\n\x1b[2J安4" + "长" * 300))
+            await field.until(lambda: len(field.words) == 3)
+            text = str(field.words[2].body["text"])
+            assert text.startswith("收到; [2J安4长") and len(text) <= 240 and text.isprintable()
 
     run_virtual(main)
 
