@@ -101,7 +101,7 @@ def _take(found: dict[bytes, Alarm], line: EventLine) -> None:
         if episode in found and not found[episode].acked:
             found[episode] = replace(found[episode], acked=event.actor or str(event.id.origin))
     elif field(event, "state") == OVER:
-        _end(found, episode, event)
+        _end(found, episode, line)
     elif event.kind in (ALARM, SOS):
         told = field(event, "priority")
         priority = told if isinstance(told, int) and CRITICAL <= told <= NOTE else WARNING
@@ -110,12 +110,14 @@ def _take(found: dict[bytes, Alarm], line: EventLine) -> None:
         found.setdefault(episode, alarm)
 
 
-def _end(found: dict[bytes, Alarm], episode: bytes, event: Event) -> None:
-    """An alarm ends by its episode, an SOS by its subject."""
+def _end(found: dict[bytes, Alarm], episode: bytes, line: EventLine) -> None:
+    """An alarm ends by its episode, an SOS by its subject; a guest, whose address anybody can take, ends guests' alone."""
+    event = line.event
     subject = text(event, "subject") or event.actor
     for each, alarm in found.items():
         same = alarm.subject == subject if event.kind == SOS else each == episode
-        if same and alarm.line.event.kind == event.kind:
+        may = line.level > Level.GUEST or alarm.line.level is Level.GUEST
+        if same and may and alarm.line.event.kind == event.kind:
             found[each] = replace(alarm, active=False)
 
 

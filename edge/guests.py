@@ -11,13 +11,14 @@ import asyncio
 import hashlib
 import math
 import random
-from collections import OrderedDict, deque
+from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from typing import Final, Protocol
 
 from edge import guest_words
+from edge.crowd import SENDERS, WINDOW_S, Crowd, Weight
 from edge.folds import EPISODE, field
 from edge.store.reader import EventLine, Reader
 from edge.store.store import Fresh, Store
@@ -30,17 +31,13 @@ from sync.ids import Level
 from sync.records import EventId, Value
 from sync.trust.standing import GUEST_ACTOR, Standing, standing
 
-SENDERS: Final = 256  # guests kept in mind
-SAYINGS, WINDOW_S = 20, 600.0  # what one guest may say in a window; an SOS always counts
-ALL_SAYINGS: Final = 400  # all of them together
-SOS_AGAIN_S: Final = 600.0
-RECENT_S: Final = 6 * 3600.0  # a guest heard within this time is written to
 LATE_S: Final = 120.0  # after a start, what is older was told before
 MARK: Final = "◆"  # begins what nodes write to guests, so that no other node takes it for a guest's words
 QUEUE: Final = 64
 JITTER_S: Final = 8.0  # so that of several nodes in reach one speaks and the others hear it
 PATIENCE_S: Final = 900.0
 LOOK_S: Final = 0.2  # events that come together are looked at together
+CROWDED: Final = "guests say more than is taken (来宾信息过多,部分未收)"
 SPOKEN: Final = ("text", "alert")
 
 
@@ -97,12 +94,10 @@ class Guests:
         carriers: Mapping[str, str],
         chance: random.Random | None = None,
     ) -> None:
-        self.refused = 0  # sayings beyond the bounds
+        self.refused = 0  # sayings beyond the bounds of edge/crowd.py
         self._store, self._carriers, self._chance = store, carriers, chance or random.Random()
         self._names: OrderedDict[str, str] = OrderedDict()
-        self._said: OrderedDict[str, deque[float]] = OrderedDict()
-        self._all: deque[float] = deque(maxlen=ALL_SAYINGS)
-        self._sos: dict[str, float] = {}
+        self._crowds: defaultdict[str, Crowd] = defaultdict(Crowd)  # by the link that heard them
         self._packets: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._rollcall: EventId | None = None
         self._order: EventId | None = None
@@ -130,9 +125,11 @@ class Guests:
             for channel in self._channels:
                 channel.said(text)  # by another node
             return
-        acts = guest_words.read(text)
-        if not self._may(item.sender) and all(act.kind != "sos" for act in acts):
-            self.refused += 1
+        acts, crowd, now = guest_words.read(text), self._crowd(item), self._store.clock.mono()
+        sos = any(_begins(act) for act in acts) and crowd.cries(item.sender, now)
+        weight = crowd.weigh(item.sender, now)
+        if weight is Weight.REFUSED and not sos:
+            self._refuse()
             return
         told: dict[str, Value] = {
             "guest": item.sender,
@@ -143,18 +140,20 @@ class Guests:
             "age_s": int(item.age_s),
             "name": self._names.get(item.sender),
         }
-        self._write("guest.text", item, told)
+        urgent = sos or weight is Weight.URGENT
+        self._write("guest.text" if urgent else "guest.words", item, told)
         for act in acts:
-            self._act(item, act)
+            if sos if _begins(act) else weight is Weight.URGENT:
+                self._act(item, act)
 
     def _act(self, item: Heard, act: guest_words.Said) -> None:
         """One act as an event, completed with what only this node knows."""
         who = self._carriers.get(item.sender, item.sender)
         fields: dict[str, Value] = dict(act.fields)
         if act.kind == "sos":
-            if "state" not in fields and not self._new_sos(item.sender):
-                return
             fields |= {"subject": who, "episode": _episode(item)}
+            if not _begins(act):
+                self._crowd(item).calmed(item.sender)
         elif act.kind == "checkin":
             fields |= {"subject": who}
         elif act.kind == guest_words.ANSWER:
@@ -167,7 +166,10 @@ class Guests:
 
     def _place(self, item: Heard) -> None:
         """A waypoint is a mark."""
-        if not self._may(item.sender) or item.body.get("lat_e7") is None:
+        if item.body.get("lat_e7") is None:
+            return
+        if self._crowd(item).weigh(item.sender, self._store.clock.mono()) is not Weight.URGENT:
+            self._refuse()
             return
         number, lat, lon = (_whole(item.body.get(name)) for name in ("id", "lat_e7", "lon_e7"))
         what = str(item.body.get("name") or "")
@@ -201,25 +203,18 @@ class Guests:
             self._packets.popitem(last=False)
         return known
 
-    def _may(self, sender: str) -> bool:
-        """Whether this guest has not said too much of late; counts it."""
-        now = self._store.clock.mono()
-        said = self._said.setdefault(sender, deque(maxlen=SAYINGS))
-        self._said.move_to_end(sender)
-        if len(self._said) > SENDERS:
-            self._said.popitem(last=False)
-        full = [len(each) == each.maxlen and now - each[0] < WINDOW_S for each in (said, self._all)]
-        said.append(now)
-        self._all.append(now)
-        return not any(full)
+    def _crowd(self, item: Heard) -> Crowd:
+        """Each link has its own bounds: its addresses are as good as it makes them, and BeiDou's cannot be made up."""
+        return self._crowds[item.source.partition("/")[0]]
 
-    def _new_sos(self, sender: str) -> bool:
+    def _refuse(self) -> None:
+        self.refused += 1
+        self._wake.set()
+
+    def _crowded(self) -> bool:
+        """Whether something was refused of late."""
         now = self._store.clock.mono()
-        last = self._sos.get(sender)
-        if len(self._sos) >= SENDERS:
-            self._sos.clear()
-        self._sos[sender] = now
-        return last is None or now - last >= SOS_AGAIN_S
+        return any(each.refused_at is not None and now - each.refused_at < WINDOW_S for each in self._crowds.values())
 
     # ---- what guests are told
 
@@ -227,7 +222,7 @@ class Guests:
     def present(self) -> list[str]:
         """Addresses of the guests heard within the last hours."""
         now = self._store.clock.mono()
-        return [sender for sender, said in self._said.items() if said and now - said[-1] < RECENT_S]
+        return [sender for crowd in self._crowds.values() for sender in crowd.present(now)]
 
     async def run(self, reporter: Reporter) -> None:
         """Watch the store and tell guests until cancelled."""
@@ -238,7 +233,6 @@ class Guests:
                 loop.call_soon_threadsafe(self._wake.set)
 
         self._store.watch(told)
-        reporter.health(Health.UP)
         async with asyncio.TaskGroup() as group:
             for channel in self._channels:
                 group.create_task(channel.run(lambda: self.present))
@@ -247,7 +241,11 @@ class Guests:
                     self._wake.clear()
                     self._look(reader.events(_LATEST, (), {}), LATE_S if first else math.inf)
                     first = False
-                    await self._wake.wait()
+                    crowded = self._crowded()
+                    reporter.health(*((Health.DEGRADED, CROWDED) if crowded else (Health.UP, "")))
+                    with suppress(TimeoutError):
+                        async with asyncio.timeout(WINDOW_S if crowded else None):
+                            await self._wake.wait()
                     await asyncio.sleep(LOOK_S)
 
     def _look(self, lines: Iterable[EventLine], latest_s: float) -> None:
@@ -341,9 +339,13 @@ def note_of(line: EventLine) -> Note:
     return Note(f"{MARK}{telling.zh} {telling.en}: {' · '.join(said)}".rstrip(": "), telling.rings, place)
 
 
-def _episode(item: Heard) -> bytes:
-    """The same at every node that heard the packet."""
-    return _digest(f"guest sos {item.sender} {item.packet}", EPISODE)
+def _begins(act: guest_words.Said) -> bool:
+    return act.kind == "sos" and "state" not in act.fields
+
+
+def _episode(item: Heard) -> bytes | None:
+    """The same at every node that heard the packet; None where packets have no number, and each SOS is an episode of its own."""
+    return None if item.packet is None else _digest(f"guest sos {item.sender} {item.packet}", EPISODE)
 
 
 def _digest(text: str, size: int) -> bytes:

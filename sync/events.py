@@ -63,6 +63,9 @@ _ROWS: Final = (
     EventKind(22, "guest.text", C, "来宾消息", "guest message", _keys("guest text packet snr hops age_s name")),
     EventKind(23, "force", C, "编队名单", "force list", _keys("first subjects")),  # places in this node's pictures
     EventKind(24, "access", Lane.HISTORY, "查阅", "access", _keys("subject what")),  # who looked at whose vital signs
+    EventKind(
+        25, "guest.words", Lane.HISTORY, "来宾消息", "guest message", _keys("guest text packet snr hops age_s name")
+    ),  # of a crowd
 )
 
 KINDS: Final[dict[int, EventKind]] = {kind.number: kind for kind in _ROWS}

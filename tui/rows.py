@@ -12,7 +12,7 @@ from hardware.kinds import BY_NAME, KINDS, Kind, unknown
 from sync.events import KINDS as EVENTS
 from sync.ids import Lane, Level
 from sync.records import Event, EventId, Truth
-from sync.trust.standing import GUEST_ACTOR, Standing, standing
+from sync.trust.standing import GUEST_ACTOR, GUEST_SAYINGS, Standing, standing
 from tui.scene import AlarmRow, EventRow, LaneRow, PersonRow, Reach, Reading, Where
 from tui.telling import tell
 from tui.words import Said
@@ -161,7 +161,7 @@ class Telling:
         name = kind.name if kind else ""
         own = event.id.origin == self.node
         writer = "" if own else self.name(event.id.origin)
-        actor = text(event, "guest") if name == "guest.text" else event.actor.removeprefix(GUEST_ACTOR)
+        actor = text(event, "guest") if name in GUEST_SAYINGS else event.actor.removeprefix(GUEST_ACTOR)
         who = " ".join(part for part in (writer, actor) if part)
         to_us = not own and (self.node in event.to or not event.to)
         about = self.episodes.get(episode_of(event)) if event.kind == ACK else None
@@ -169,7 +169,7 @@ class Telling:
             aged(line.age_s, late), title, about or tell(event), who, line.level,
             urgent=name in URGENT and (line.level >= Level.MEMBER or name == "sos"), id=event.id, kind=name, wall_ms=event.time.wall_ms,
             to_us=to_us, standing=stands(line), answer=self._answer(event, said) if to_us and name in ASKING else None,
-            reached=self._reached(line, said) if own and name != "guest.text" else (),
+            reached=self._reached(line, said) if own and name not in GUEST_SAYINGS else (),
             episode=episode_of(event) if name in ("alarm", "sos") else b"",
         )  # fmt: skip
 

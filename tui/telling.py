@@ -10,6 +10,7 @@ from hardware.kinds import KINDS as MEASURED
 from sync.codec.phrases import words
 from sync.events import KINDS
 from sync.records import Event, Value
+from sync.trust.standing import GUEST_SAYINGS
 from tui.words import Said
 
 # kind -> template in Chinese and English; {name} is a body field, and a part in [] is left out when its field is absent.
@@ -38,7 +39,7 @@ TEMPLATES: Final[dict[str, tuple[str, str]]] = {
     "person": ("{person}[ {name}][ {unit}][ {role}]", "{person}[ {name}][ {unit}][ {role}]"),
     "force": ("{subjects}", "{subjects}"),
     "access": ("{subject} 的体征[ {what}]", "vital signs of {subject}[ {what}]"),
-    "guest.text": ("{text}[ ({name})]", "{text}[ ({name})]"),
+    **dict.fromkeys(GUEST_SAYINGS, ("{text}[ ({name})]", "{text}[ ({name})]")),
 }  # fmt: skip
 WORDS: Final[dict[str, dict[Value, tuple[str, str]]]] = {
     "receipt": {1: ("已读", "read"), 2: ("已办", "done"), 3: ("不能办", "refused")},

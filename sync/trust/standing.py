@@ -9,10 +9,22 @@ from sync.events import BY_NAME, KINDS
 from sync.ids import Level
 from sync.records import Event
 
+GUEST_SAYINGS: Final = ("guest.text", "guest.words")  # a guest's own words, with commands or as history
 GUEST_KINDS: Final = frozenset(
     BY_NAME[name].number
-    for name in ("guest.text", "sos", "receipt", "alarm.ack", "checkin", "rollcall.answer", "message", "report", "mark")
+    for name in (
+        *GUEST_SAYINGS,
+        "sos",
+        "receipt",
+        "alarm.ack",
+        "checkin",
+        "rollcall.answer",
+        "message",
+        "report",
+        "mark",
+    )
 )  # what a stock terminal without keys may do: report and acknowledge, never order
+_SAYINGS: Final = frozenset(BY_NAME[name].number for name in GUEST_SAYINGS)
 GUEST_ACTOR: Final = "guest "  # begins the actor of whatever a node passes on for a guest
 
 
@@ -47,7 +59,7 @@ def drawn(level: Level) -> bool:
 
 def passed_on(event: Event, level: Level) -> Level:
     """The level of an event from a block of `level`: a guest's words stay a guest's, whoever passes them on."""
-    guest = event.actor.startswith(GUEST_ACTOR) or event.kind == BY_NAME["guest.text"].number
+    guest = event.actor.startswith(GUEST_ACTOR) or event.kind in _SAYINGS
     return min(level, Level.GUEST) if guest else level
 
 

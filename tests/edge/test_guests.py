@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
@@ -12,9 +13,10 @@ import pytest
 from meshtastic.protobuf.mesh_pb2 import MeshPacket, Waypoint
 from meshtastic.protobuf.portnums_pb2 import PortNum
 
+from edge.crowd import ALARMS, ALL_SAYINGS, SAYINGS, SENDERS, URGENT, WINDOW_S, Crowd, Weight
 from edge.folds import alarms, field
 from edge.gather import Context, Gather
-from edge.guests import MARK, SAYINGS, Guests, Note
+from edge.guests import MARK, Guests, Note
 from edge.outlets import MeshOutlet, RdssOutlet, cut, outlet
 from edge.store.reader import EventLine, Reader
 from edge.store.store import Store
@@ -35,7 +37,7 @@ from radios.rdss.satellite_sim import SatelliteSim, Sky
 from radios.rdss.terminal_sim import TerminalSim, Traits
 from radios.rdss.terminal_sim import in_memory as line
 from sync.events import BY_NAME, KINDS, key
-from sync.ids import Level
+from sync.ids import Lane, Level
 
 PHONE, CARD = "!0000000a", 7_000_001
 
@@ -122,6 +124,56 @@ def test_a_packet_counts_once_and_a_flood_is_bounded(store: Store) -> None:
     assert len(lines(store, "sos")) == 1, "an SOS always counts"
 
 
+def test_a_flood_of_many_is_bounded_and_slows_no_command(store: Store) -> None:
+    """Thousands of made-up senders, long texts, emoji, SOS: what is beyond the bounds is counted, what is over travels as history."""
+    guests = Guests(store, {})
+    for number in range(3000):
+        guests.heard(said("🆘🧑‍🚒" * 60 if number % 2 else "安4", f"!{number:08x}", number))
+    for number in range(3000):
+        guests.heard(said("SOS", f"!{number:08x}", 10_000 + number))
+    found = lines(store)
+    by_kind = Counter(KINDS[each.event.kind].name for each in found)
+    assert by_kind["guest.text"] == URGENT + ALARMS and by_kind["guest.words"] == ALL_SAYINGS - URGENT
+    assert by_kind["rollcall.answer"] == URGENT // 2 and by_kind["sos"] == ALARMS
+    assert guests.refused == 3000 - ALL_SAYINGS + 3000 - ALARMS
+    assert {each.level for each in found} == {Level.GUEST} and KINDS[25].lane is Lane.HISTORY
+    assert len(guests._packets) <= 4 * SENDERS and len(guests.present) <= SENDERS
+
+
+def test_a_flood_over_one_link_silences_nobody_on_another(store: Store) -> None:
+    guests = Guests(store, {})
+    guests.heard(Heard("rdss", "text", str(CARD), {"text": "到"}))
+    for number in range(1000):
+        guests.heard(said("words", f"!{number:08x}", number))
+    guests.heard(Heard("rdss", "text", str(CARD), {"text": "安3"}))
+    assert len(lines(store, "rollcall.answer")) == 1 and str(CARD) in guests.present
+
+
+def test_who_says_too_much_is_heard_again_in_time() -> None:
+    crowd = Crowd()
+    weights = [crowd.weigh("a", float(now)) for now in range(0, 3 * int(WINDOW_S), 10)]
+    taken = len(weights) - weights.count(Weight.REFUSED)
+    assert taken == 3 * SAYINGS
+
+
+def test_an_sos_after_one_that_is_over_is_a_new_alarm(store: Store) -> None:
+    """By BeiDou too, where packets have no number: an alarm that somebody saw and closed must not swallow the next one."""
+    guests = Guests(store, {})
+    for word in ("SOS", "SOS", "SOS 解除", "求救"):
+        guests.heard(Heard("rdss", "text", str(CARD), {"text": word}))
+    first, over, again = lines(store, "sos")
+    found = alarms([first, over, again])
+    assert {alarm.active for alarm in found} == {True, False} and found[0].line.event.id != found[1].line.event.id
+
+
+def test_a_guest_cannot_end_a_members_sos(store: Store) -> None:
+    """Anybody's radio can take the address that P03 carries."""
+    body = {key("sos", "subject"): "P03"}
+    store.write_event(BY_NAME["sos"].number, "P03", body, level=Level.ORIGIN).result()  # type: ignore[arg-type]
+    Guests(store, {PHONE: "P03"}).heard(said("SOS 解除"))
+    assert [alarm.active for alarm in alarms(lines(store, "sos"))] == [True]
+
+
 def test_a_waypoint_is_a_mark(store: Store) -> None:
     body: dict[str, str | int | float | None] = {"id": 4, "name": "Bridge out", "text": "", "lat_e7": 380_412_340, "lon_e7": 1109_511_230}  # fmt: skip
     Guests(store, {}).heard(Heard("mesh", "waypoint", PHONE, body, 1))
@@ -168,6 +220,17 @@ async def test_commands_reach_guests_and_their_answers_find_them(store: Store) -
     order, rollcall = (lines(store, kind)[0].event.id for kind in ("evacuate", "rollcall"))
     assert field(lines(store, "receipt")[0].event, "of") == list(order)
     assert field(lines(store, "rollcall.answer")[0].event, "of") == list(rollcall)
+
+
+async def test_a_flood_is_told_of(store: Store) -> None:
+    guests = Guests(store, {})
+    supervisor = Supervisor(store.clock)
+    task = asyncio.create_task(guests.run(reporter := Reporter(supervisor, "guests", "service")))
+    for number in range(SAYINGS + 1):
+        guests.heard(said("words", packet=number + 1))
+    await until(lambda: reporter.row.state is Health.DEGRADED)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
 
 
 async def test_what_may_not_be_acted_on_is_not_passed_on(store: Store) -> None:
