@@ -41,7 +41,7 @@ class Packing:
     @property
     def left(self) -> int:
         """Bytes of room left."""
-        return 0 if self.trust else self.room - len(self.data)
+        return 0 if self.trust or self.bare else self.room - len(self.data)
 
     def takes(self, block: bytes) -> bool:
         """Whether the block may go into this frame: a trust block only where nothing is yet."""

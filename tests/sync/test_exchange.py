@@ -157,6 +157,20 @@ def test_one_way_flash_is_repeated_until_its_receipt_comes_by_another_way() -> N
     assert field.nodes[2].exchange.states(id_of(field.nodes[2].disk, Lane.FLASH, 0), [1]) == {1: State.STORED}
 
 
+def test_what_goes_bare_goes_alone() -> None:
+    """Whatever else is due waits for the next message, and is not taken for sent."""
+    card = Limits(mtu=78, rate=78.0, gap_s=60.0, names_sender=True, cost=9, lanes=frozenset((0, 1)))
+    pair = Pair(card)
+    disk, ids = pair.disks[1], []
+    for number, size in enumerate((63, 20)):
+        ids.append(id_of(disk, Lane.FLASH, number))
+        disk._keep(ids[number], disk.ring.seal(ids[number], KeyClass.FIELD, bytes(size), signed=False))
+    pair.ends[1].changed()
+    pair.now = 1.0
+    assert pair.frame(1) == disk.read(ids[0])
+    assert [pair.ends[1].states(each, [1])[1] for each in ids] == [State.SENT, State.QUEUED]
+
+
 def test_the_network_s_own_sender_spares_mac_and_head() -> None:
     """78 bytes of a card leave 63 for content, because the block travels bare."""
     card = Limits(mtu=78, rate=1.3, gap_s=60.0, names_sender=True, cost=9, lanes=frozenset((0, 1)))
