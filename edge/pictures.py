@@ -36,6 +36,7 @@ MOST_ROOM: Final = 185
 SEALED: Final = 15  # bytes around a body that travels bare, where the network names the sender
 FRAMED: Final = 27  # and at most in a frame with a hop MAC
 IDLE_S: Final = 5.0  # nothing to show yet: look again
+LOOK_S: Final = 1.0  # whether a picture has left is looked at so often
 PULSE_S: Final = 180  # an older heart rate is not shown
 LAT, LON = KIND["pos.lat"].number, KIND["pos.lon"].number
 PULSES: Final = (KIND["vital.hr"].number, KIND["vital.pulse"].number)
@@ -80,7 +81,8 @@ class Painter:
         self.plan, self._up = plan, up
         self._store, self._log = store, log
         self._chains = {vitals: Chain(anchor, vitals, plan.listeners) for vitals in (False, True)}
-        self._turn = 0
+        self._turn, self._waits = 0, False
+        self._since = store.clock.mono() - plan.every_s
         self._places: list[str] = []
         self._conn = open_reader(store.path)
 
@@ -92,33 +94,46 @@ class Painter:
         self,
         call: Callable[..., Awaitable[Any]],
         links: Callable[[], Iterable[Limits]],
+        waits: Callable[[float], bool],
         painted: Callable[[], None],
         reporter: Reporter,
     ) -> None:
-        """Paint at the plan's pace until cancelled; links: what those that are up can carry."""
+        """Paint at the plan's pace until cancelled; links: what those that are up can carry; waits: whether the last picture still
+        waits for one of them."""
         reporter.health(Health.UP)
-        made: BlockId | None = None
+        clock = self._store.clock
         while True:
-            await asyncio.sleep(self.plan.every_s if made is not None else min(self.plan.every_s, IDLE_S))
-            made = await call(self.paint, room(links()))
-            if made is not None:
+            pause = self.pause_s(await call(waits, clock.mono()), clock.mono())
+            if pause > 0:
+                await asyncio.sleep(pause)
+            elif await call(self.paint, room(links())) is not None:
                 painted()
+
+    def pause_s(self, waits: bool, now: float) -> float:
+        """Seconds until it is worth looking again; 0 when the next picture is due: `every_s` after the last one left by all links,
+        so that it is made when a link that takes one a minute can take it, or after it was made while it still waits."""
+        if self._waits and not waits:
+            self._waits, self._since, self._turn = False, now, self._turn + 1
+        pause = max(0.0, self._since + self.plan.every_s - now)
+        return min(pause, LOOK_S) if self._waits else pause
 
     def paint(self, budget: int = ROOM) -> BlockId | None:
         """The next picture, durable and in its lane; None when there is nothing to show."""
-        budget = min(max(budget, LEAST_ROOM), MOST_ROOM)
+        budget, now = min(max(budget, LEAST_ROOM), MOST_ROOM), self._store.clock.mono()
         with closing(Reader(self._store.path, self._store.origin, clock=lambda _: self._store.clock)) as reader:
             sight = reader.sight()
             for _ in self.plan.turns:
                 form = self.plan.turns[self._turn % len(self.plan.turns)]
-                self._turn += 1
                 made = (
                     self._scene(reader, sight, budget)
                     if form is Form.SCENE
                     else self._force(reader, sight, form, budget)
                 )
                 if made is not None:
+                    self._waits, self._since = True, now
                     return made
+                self._turn += 1
+        self._since = now - self.plan.every_s + IDLE_S
         return None
 
     def _scene(self, reader: Reader, sight: Sight, budget: int) -> BlockId | None:

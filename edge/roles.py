@@ -180,7 +180,7 @@ class Station:
         privacy = Privacy(self.store, self.log, self.config.privacy["vital_days"])
         self._add("privacy", "service", partial(privacy.run, self.node.call))
         if self.painter is not None:
-            paint = partial(self.painter.run, self.node.call, self._limits, self.node.nudge)
+            paint = partial(self.painter.run, self.node.call, self._limits, self.node.exchange.shows, self.node.nudge)
             self._add("pictures", "service", paint)
         if self.tracker is not None:
             self._add("tracks", "service", partial(self.tracker.run, self.node.nudge))

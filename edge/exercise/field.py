@@ -12,10 +12,10 @@ from edge.exercise.devices import SPAN_S, Devices
 from edge.exercise.scenario import Actor, Scenario
 from edge.exercise.trust import identities
 from edge.identity.steward import Steward
-from edge.pictures import Painter, plan_of, room
+from edge.pictures import LOOK_S, Painter, plan_of, room
 from edge.sim.medium import Medium
 from edge.sim.node import SimNode
-from edge.sim.world import World
+from edge.sim.world import Handle, World
 from edge.store.connect import fetch, open_reader
 from edge.store.log import StoreLog
 from edge.store.reader import Reader
@@ -33,7 +33,6 @@ from sync.records import Event, EventId, Value
 from sync.seal.contract import Role
 from sync.seal.keyring import Keyring
 
-PHASE_S: Final = 10.0  # seconds after observations when pictures of them are made, each node's its own
 TRUST_S: Final = 10.0  # from a commit of blocks until what they tell of trust is looked at
 FIX_S: Final = 60.0  # from boot to the first position, which sets the clock
 
@@ -90,6 +89,7 @@ class Machine:
         self._devices = Devices(actor, field.scenario.anchor, field.world.chance(f"devices {actor.name}"))
         self.plan = plan_of(actor.role, field.central, actor.origin) if actor.pictures else None
         self._painter: Painter | None = None
+        self._painting: Handle | None = None
         self._open = self._called = False
         self._disk, self._others = 0, 0  # of a disk that is nearly full: its size, and what others fill of it
 
@@ -111,6 +111,9 @@ class Machine:
         self._open = True
         self.store.watch(self._saw)
         self.exchange = field.exchange(self)
+        if self._painting is not None:
+            self._painting.cancel()
+        self._painting = field.world.after(self.chance.uniform(0.1, SPAN_S), self.paint)
         return self.exchange
 
     def _clock(self, boot: int) -> VirtualClock:
@@ -210,11 +213,16 @@ class Machine:
             self.node.nudge()
 
     def paint(self) -> None:
-        """Show others what this machine knows, in one short block for the narrowest of its links."""
-        if self.running and self._painter is not None:
+        """Show others what this machine knows, in one short block for the narrowest of its links; again when that has left."""
+        if not self.running or self._painter is None:
+            return
+        now = self.node.mono()
+        pause = self._painter.pause_s(self.exchange.shows(now), self.clock.mono())
+        if pause <= 0:
             links = [medium.limits for medium in self.node.media.values() if medium.up(self.name)]
             if self._painter.paint(room(links)) is not None:
                 self.node.nudge()
+        self._painting = self.field.world.after(max(pause, LOOK_S), self.paint)
 
     def _saw(self, fresh: Fresh) -> None:
         """After each commit: note which events this machine knows since when."""
@@ -274,9 +282,6 @@ class Field:
                 machine.node.boot()
             end = self.scenario.hours * 3600
             self.world.every(SPAN_S, machine.observe, first=SPAN_S, until=end)
-            if machine.plan is not None:
-                first = SPAN_S + self.world.chance(f"pictures {machine.name}").uniform(0.1, PHASE_S)
-                self.world.every(machine.plan.every_s, machine.paint, first=first, until=end)
 
     def react(self, machine: Machine, event: Event) -> None:
         """People and rules answer what they see."""

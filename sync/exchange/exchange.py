@@ -83,6 +83,10 @@ class Exchange:
         line = self._core.lines.get(bearer)
         return NEVER if line is None else self._sender.next_at(line, now)
 
+    def shows(self, now: float) -> bool:
+        """Whether this node's newest picture still waits for a bearer."""
+        return self._sender.shows(now)
+
     def status(self, now: float) -> Mapping[str, Any]:
         """Plain values for the status file: lanes by bearer, forecasts for a short message, what others hold of one's own, lines,
         refusals by reason, conflicts."""

@@ -45,6 +45,7 @@ class Sender:
         self.core, self._ends, self._owing = core, ends, Owing(core)
         self._choosing = Choosing(core)
         self._showing = Showing(core, self._choosing)
+        self.shows = self._showing.own_waits
         self._mender = Mender(core.chance)
         self.next_at = Timing(core, self._choosing, self._showing).next_at
 

@@ -7,7 +7,7 @@ from sync.exchange.choosing import DEAR, Choosing
 from sync.exchange.core import Core
 from sync.exchange.lines import Line
 from sync.exchange.packing import Packing
-from sync.ids import BlockId, Lane
+from sync.ids import BlockId, Lane, Source
 from sync.seal.contract import MAC
 
 
@@ -22,6 +22,17 @@ class Showing:
         if not self.core.pictures or Lane.PICTURE not in line.lanes:
             return False
         return any(self._pictures(line, key) for key in self._keys(line, now))
+
+    def own_waits(self, now: float) -> bool:
+        """Whether this node's newest picture waits for any line."""
+        log = self.core.log
+        own, newest = (log.origin, log.incarnation), log.held(Source(log.origin, log.incarnation, Lane.PICTURE)).top
+        return any(
+            line.pictures.get(key, {}).get(own, -1) < newest
+            for line in self.core.lines.values()
+            if Lane.PICTURE in line.lanes
+            for key in self._keys(line, now)
+        )
 
     def fill(self, packing: Packing, now: float) -> None:
         """Put the pictures that this audience was not sent yet into the frame, as far as there is room."""

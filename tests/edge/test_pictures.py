@@ -13,6 +13,7 @@ from edge.store.reader import Latest, Reader, Snapshot
 from hardware.kinds import BY_NAME as KIND
 from hardware.observation import PROFILE_NAMED, Observation
 from sync.codec.picture_people import AGES_S, Form
+from sync.codec.scene import form_of
 from sync.events import BY_NAME, key
 from sync.ids import BlockId, Lane, Level
 from sync.log import Incoming, Verdict
@@ -111,7 +112,9 @@ def test_who_may_not_see_vital_signs_sees_place_and_alarm(nodes: dict[int, Node]
     alarm = BY_NAME["alarm"].number
     vehicle.store.write_event(alarm, "", {key("alarm", "subject"): "P03", key("alarm", "rule"): "hr"}).result()
     painter = Painter(vehicle.store, vehicle.log, ANCHOR, Plan(False, (Form.FORCE_VITAL, Form.FORCE)))
-    vital, plain = painter.paint(), painter.paint()
+    vital = painter.paint()
+    assert painter.pause_s(False, vehicle.clock.mono()) == 60.0, "it has left, and the next is due a minute later"
+    plain = painter.paint()
     assert vital is not None and plain is not None
     for order in cut_all(vehicle, Lane.COMMAND):
         vehicle.give([order], other)
@@ -121,6 +124,31 @@ def test_who_may_not_see_vital_signs_sees_place_and_alarm(nodes: dict[int, Node]
         "P00": 0, "P01": 0, "P02": 0, "P03": 1, "P04": 0,
     }  # fmt: skip
     assert all(HR not in values and LAT in values for values in people.values())
+
+
+def test_the_next_picture_is_made_when_the_last_has_left_and_keeps_its_turn_until_then(nodes: dict[int, Node]) -> None:
+    """A card that an alarm was sent by shows what is true a minute later, and no form is skipped."""
+    vehicle = nodes[VEHICLE]
+    wear(vehicle, 2)
+    painter, clock = Painter(vehicle.store, vehicle.log, ANCHOR, Plan(False, (Form.FORCE, Form.SCENE))), vehicle.clock
+
+    def form() -> int:
+        made = painter.paint()
+        block = None if made is None else vehicle.log.read(made)
+        assert made is not None and block is not None
+        return form_of(vehicle.ring.open(block, made.incarnation).body[1:])
+
+    assert painter.pause_s(False, clock.mono()) == 0.0 and form() == Form.FORCE
+    clock.advance(59.5)
+    assert painter.pause_s(True, clock.mono()) == 0.5
+    clock.advance(0.5)
+    assert painter.pause_s(True, clock.mono()) == 0.0 and form() == Form.FORCE, "anew, because it still waits"
+    clock.advance(20.0)
+    assert painter.pause_s(True, clock.mono()) == 1.0, "it is looked again whether it left"
+    clock.advance(10.0)
+    assert painter.pause_s(False, clock.mono()) == 60.0
+    clock.advance(60.0)
+    assert painter.pause_s(False, clock.mono()) == 0.0 and form() == Form.SCENE
 
 
 def test_a_vital_picture_stays_shut_for_a_member(nodes: dict[int, Node]) -> None:
