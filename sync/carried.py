@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
-from hardware.errors import DecodeError, SealError
+from hardware.errors import DecodeError
 from sync.codec.octets import Reader
 from sync.ids import BlockId, Header, Lane, Source, varint
 from sync.ranges import Ranges
@@ -51,16 +51,15 @@ def ends_frame(keyring: Keyring, have: Mapping[Source, Ranges]) -> bytes:
     return bytes((ENDS,)) + keyring.sign(_statement(keyring, body)) + body
 
 
-def read_frame(keyring: Keyring, frame: bytes, late: bool = False) -> Frame:
-    """The frame's content; `late` frames may only hold blocks. DecodeError when malformed, SealError when not believed."""
+def read_frame(keyring: Keyring, frame: bytes) -> Frame:
+    """The frame's content, under whatever epoch it came: blocks prove themselves, and so does an end list, which its node signed.
+    DecodeError when malformed, SealError when not believed."""
     if not frame:
         raise DecodeError("empty frame")
     if frame[0] == BLOCKS:
         return Frame(blocks=_blocks(Reader(frame, 1)))
     if frame[0] != ENDS:
         raise DecodeError(f"frame kind {frame[0]}")
-    if late:
-        raise SealError("an end list of an ended epoch")
     signature, body = frame[1 : 1 + SIGNATURE], frame[1 + SIGNATURE :]
     node, ends = _ends(Reader(body))
     keyring.verify(node, _statement(keyring, body), signature)

@@ -92,7 +92,7 @@ class Unloading:
         try:
             frame, freight = split(record)
             self._digest.update(frame[-MAC:])
-            inner, late = _checked(self._keyring, frame)
+            inner = _checked(self._keyring, frame)
         except (DecodeError, SealError) as error:
             self._altered = True
             self.refuse(error)
@@ -100,7 +100,7 @@ class Unloading:
         if is_list(inner):
             self._waiting += self._unpack(read_list(inner), freight)
         else:
-            self._read(inner, late)
+            self._read(inner)
         if len(self._waiting) >= BLOCKS or sum(len(each.block) for each in self._waiting) >= BATCH:
             self.settle()
 
@@ -124,10 +124,10 @@ class Unloading:
             yield from self._opened(block, block_id, mark)
         self._altered |= at != len(freight)
 
-    def _read(self, inner: bytes, late: bool) -> None:
+    def _read(self, inner: bytes) -> None:
         """A frame as on any other bearer."""
         try:
-            found = read_frame(self._keyring, inner, late)
+            found = read_frame(self._keyring, inner)
         except (DecodeError, SealError) as error:
             self.refuse(error)
             return
@@ -202,12 +202,12 @@ def _manifest(record: bytes, keyring: Keyring) -> Manifest | None:
         return None
 
 
-def _checked(keyring: Keyring, record: bytes) -> tuple[bytes, bool]:
-    """The frame without its MAC, and whether it is from an epoch that is no longer safe."""
+def _checked(keyring: Keyring, record: bytes) -> bytes:
+    """The frame without its MAC, of whatever epoch: what it holds proves itself."""
     try:
-        return keyring.check(record), False
+        return keyring.check(record)
     except SealError:
-        return keyring.check_late(record), True
+        return keyring.check_late(record)
 
 
 def _merge(log: Log, ends: tuple[int, Mapping[Source, Ranges]]) -> int:

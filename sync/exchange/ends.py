@@ -53,13 +53,13 @@ class Ends:
                 core.review_all(line.anyone, ends)
             self._guard.ended(ends)
 
-    def take(self, line: Line, inner: bytes, late: bool, now: float) -> bool:
+    def take(self, line: Line, inner: bytes, now: float) -> bool:
         """A signed end list came in: learn and pass on what is news; False when it is none but blocks of carried media."""
         if inner in line.statements and line.limits.broadcast:
             line.statements.remove(inner)  # all in reach have just heard it
         if inner in self._seen:
             return True
-        found = carried.read_frame(self._core.ring, inner, late)
+        found = carried.read_frame(self._core.ring, inner)
         if found.ends is None:
             return False
         self._saw(inner)

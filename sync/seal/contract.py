@@ -85,8 +85,8 @@ class Sealer(Protocol):
         """The frame without its trailing hop MAC; SealError when no transit key of a live epoch fits."""
 
     def check_late(self, frame: bytes) -> bytes:
-        """As `check`, for the lasting trust key and epochs that a revocation ended: use nothing of such a frame but fragments
-        of blocks."""
+        """As `check`, for the lasting trust key and epochs that a revocation ended: use nothing of such a frame but what
+        proves itself: fragments of blocks, signed end lists."""
 
     def prove(self, challenge: bytes) -> bytes:
         """16-byte answer to a challenge, by which two ends of a connection know each other as the incident's."""

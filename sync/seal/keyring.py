@@ -287,8 +287,8 @@ class Keyring:
         return self._hops.check(frame, self.safe_epoch)
 
     def check_late(self, frame: bytes) -> bytes:
-        """As `check`, for the trust key and epochs no longer safe: only fragments of blocks, which prove themselves, count in
-        such a frame."""
+        """As `check`, for the trust key and epochs no longer safe: only what proves itself counts in such a frame, fragments of
+        blocks and signed end lists."""
         return self._hops.check_late(frame, self.safe_epoch)
 
     def prove(self, challenge: bytes) -> bytes:
