@@ -17,6 +17,7 @@ from sync.ids import Level
 from sync.records import Event, EventId, Value
 
 ALARM, ACK, SOS, RECEIPT = (BY_NAME[name].number for name in ("alarm", "alarm.ack", "sos", "receipt"))
+CHECKIN, ROLLCALL, ANSWER = (BY_NAME[name].number for name in ("checkin", "rollcall", "rollcall.answer"))
 ALARM_KINDS: Final = (ALARM, ACK, SOS)
 EPISODE: Final = 6  # bytes of an alarm's id
 OVER: Final = 0  # state of an alarm or SOS that has ended
@@ -134,11 +135,32 @@ def receipts(lines: Iterable[EventLine]) -> dict[EventId, dict[int, Stage]]:
 
 def _receipt(event: Event) -> tuple[EventId | None, Stage]:
     """What a receipt is about and says; None when it is none."""
-    about, state = field(event, "of"), field(event, "state")
-    whole = isinstance(about, list) and len(about) == 3 and all(type(part) is int for part in about)
-    if event.kind != RECEIPT or not whole or not isinstance(state, int) or state not in SAID:
+    about, state = _about(event), field(event, "state")
+    if event.kind != RECEIPT or not isinstance(state, int) or state not in SAID:
         return None, Stage.QUEUED
-    return EventId(*about), SAID[state]  # type: ignore[misc]
+    return about, SAID[state]
+
+
+def _about(event: Event) -> EventId | None:
+    """The event that this one answers; None when it names none."""
+    told = field(event, "of")
+    whole = isinstance(told, list) and len(told) == 3 and all(type(part) is int for part in told)
+    return EventId(*told) if whole else None  # type: ignore[misc]
+
+
+def answers(lines: Iterable[EventLine], call: EventId) -> list[EventLine]:
+    """What each unit said last to a roll call, in the order of units; a guest's word stands beside a member's, not in its place."""
+    found: dict[tuple[str, bool], EventLine] = {}
+    for line in sorted(lines, key=_order):
+        if line.event.kind == ANSWER and line.level >= Level.GUEST and _about(line.event) == call:
+            found[text(line.event, "unit"), line.level is Level.GUEST] = line
+    return [found[unit] for unit in sorted(found)]
+
+
+def checkins(lines: Iterable[EventLine]) -> dict[str, EventLine]:
+    """The latest check-in of each person that a member or better told of."""
+    told = (line for line in sorted(lines, key=_order) if line.event.kind == CHECKIN and line.level >= Level.MEMBER)
+    return {text(line.event, "subject"): line for line in told}
 
 
 def progress(

@@ -11,11 +11,12 @@ from typing import Any, Final
 
 from edge import intents
 from edge.config import Config
-from edge.folds import ACK, ALARM_KINDS, RECEIPT, Alarm, alarms, episode_of
+from edge.folds import ACK, ALARM_KINDS, ANSWER, CHECKIN, RECEIPT, Alarm, alarms, checkins, episode_of
 from edge.store.reader import EventLine, Reader, Snapshot
 from hardware.clock import Clock, ClockQuality, Stamp, SystemClock
 from hardware.driver import Health
 from hardware.errors import DecodeError, LinkDown, StoreError
+from sync.events import KINDS
 from sync.trust.standing import Standing
 from tui import rows
 from tui.scene import FlowRow, Forecast, LinkRow, Scene
@@ -32,18 +33,23 @@ FACTS: Final = (
     "budget_bytes",
     "budget_wait_s",
 )  # of radios.bearer.LinkHealth.row, in LinkRow's order
-FOLDED: Final = 500  # newest alarms and acknowledgements, and newest receipts, that are folded
+FOLDED: Final = 500  # newest alarms and acknowledgements, newest answers, and newest check-ins, that are folded
+ASKED: Final = 20  # newest commands, which stay on the screen while they are in force, whatever comes after them
+COMMANDS: Final = tuple(kind.number for kind in KINDS.values() if kind.name in rows.ASKING and kind.command)
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What was read of the store in one go; aside: events not to be drawn; at: monotonic seconds."""
+    """What was read of the store in one go; events: the newest, and commands in force; said: receipts and answers to roll calls;
+    checked: by person; aside: events not to be drawn; at: monotonic seconds."""
 
     snapshot: Snapshot
+    events: tuple[EventLine, ...]
     standing: tuple[Alarm, ...]
     aside: int
     episodes: Mapping[bytes, Said]
-    receipts: tuple[EventLine, ...]
+    said: tuple[EventLine, ...]
+    checked: Mapping[str, EventLine]
     at: float
 
 
@@ -109,13 +115,7 @@ class StoreFeed:
     def _read(self, reader: Reader) -> None:
         at = self._clock.mono()
         if (at >= self._rested_at and reader.changed()) or self._facts is None:
-            snapshot = reader.snapshot(NEWS)
-            marks = ", ".join("?" * len(ALARM_KINDS))
-            folded = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.id DESC LIMIT {FOLDED}", ALARM_KINDS)
-            receipts = reader.events(f"WHERE e.kind = ? ORDER BY e.id DESC LIMIT {FOLDED}", (RECEIPT,))
-            aside = sum(rows.stands(line) is Standing.ASIDE for line in snapshot.events)
-            episodes = {episode_of(line.event): tell(line.event) for line in folded if line.event.kind != ACK}
-            self._facts = Facts(snapshot, tuple(alarms(folded)), aside, episodes, tuple(receipts), at)
+            self._facts = _facts(reader, at)
             self._rested_at = at + (1 + REST) * (self._clock.mono() - at)
         status, age_s = reader.status()
         if status and age_s is not None and _readable(status):
@@ -160,7 +160,8 @@ class StoreFeed:
         others = tuple(node for node, _ in scene.nodes)
         everyone = tuple(self._central - {self._node}) or others
         relayed = frozenset(status.get("exchange", {}).get("relayed", ()))
-        telling = rows.Telling(self._node, self._names(), everyone, relayed, facts.episodes)
+        telling = rows.Telling(self._node, self._names(), everyone, others, relayed, facts.episodes)
+        people = rows.people(snapshot, self._people, self._station, facts.standing, facts.checked, late)
         told_s = now - self._word.at
         return replace(
             scene,
@@ -169,8 +170,9 @@ class StoreFeed:
             devices=tuple(_link(row, told_s, silent) for row in status.get("devices", ())),
             backlog=rows.backlog(snapshot, late),
             flows=() if silent else tuple(_flows(status)),
-            people=rows.people(snapshot, self._people, self._station, facts.standing, late),
-            events=telling.events(snapshot.events, facts.receipts, late),
+            people=people,
+            events=telling.events(facts.events, facts.said, late),
+            rollcall=telling.rollcall(facts.events, facts.said, late),
             alarms=rows.alarm_rows(facts.standing, late),
             forecasts=() if silent else tuple(_forecasts(status, dict(scene.nodes))),
             commands=bool(status.get("commands")) and not silent,
@@ -186,6 +188,28 @@ class StoreFeed:
         except DecodeError as error:
             return str(error)
         return "sent"
+
+
+def _facts(reader: Reader, at: float) -> Facts:
+    """Everything that a scene is made of, of now."""
+
+    def newest(*kinds: int, most: int = FOLDED) -> tuple[EventLine, ...]:
+        marks = ", ".join("?" * len(kinds))
+        return tuple(reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.id DESC LIMIT {most}", kinds))
+
+    snapshot, folded = reader.snapshot(NEWS), newest(*ALARM_KINDS)
+    shown = {line.event.id for line in snapshot.events}
+    asked = (line for line in newest(*COMMANDS, most=ASKED) if line.event.id not in shown)
+    return Facts(
+        snapshot,
+        (*snapshot.events, *(line for line in asked if rows.stands(line) is Standing.ACTIONABLE)),
+        tuple(alarms(folded)),
+        sum(rows.stands(line) is Standing.ASIDE for line in snapshot.events),
+        {episode_of(line.event): tell(line.event) for line in folded if line.event.kind != ACK},
+        newest(RECEIPT, ANSWER),
+        checkins(newest(CHECKIN)),
+        at,
+    )
 
 
 def _readable(status: Mapping[str, Any]) -> bool:

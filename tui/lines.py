@@ -12,7 +12,7 @@ from hardware.driver import Health
 from hardware.kinds import Quality
 from sync.ids import Level
 from sync.trust.standing import Standing
-from tui.scene import AlarmRow, EventRow, FlowRow, Forecast, LinkRow, PersonRow, Reach, Reading, Scene
+from tui.scene import LOST_S, AlarmRow, EventRow, FlowRow, Forecast, LinkRow, PersonRow, Reach, Reading, Scene
 from tui.symbols import State
 from tui.widgets.live_table import Cell, Head, Line
 from tui.words import Words
@@ -51,9 +51,10 @@ STAGES: Final = {
 }
 STEPS: Final = (Stage.SENT, Stage.STORED, Stage.READ, Stage.ACTED)
 PRIORITIES: Final = {CRITICAL: State.BAD, WARNING: State.WARN, NOTE: State.INFO}
-LOST_S: Final = 120.0
+CHECKED_S: Final = 3600.0  # how long a check-in stands for somebody of whom no device tells
 LOSSY: Final = 0.25  # share of frames lost from which a link is drawn as doubtful
 OLD_PLACE_S: Final = 10.0
+BAR_KEYS: Final = {"acknowledge": "a", "confirm read": "r", "rollcall.answer": "p"}
 SLOW_S: Final = 60.0  # an urgent item that waits longer is drawn as bad
 
 
@@ -81,11 +82,18 @@ def person_state(person: PersonRow) -> tuple[State, str]:
     """Worst thing known of a person: alarm, lost, stale or never heard, ok; and its word."""
     if any(person.alarm):
         return State.BAD, "alarm"
+    if not heard(person) and person.checked_s is not None and person.checked_s <= CHECKED_S:
+        return State.OK, "checked"
     if person.age_s is None:
         return State.STALE, "unknown"
     if person.age_s > LOST_S:
         return State.WARN, "lost"
     return (State.OK, "ok") if any(each.fresh for each in person.readings.values()) else (State.STALE, "stale")
+
+
+def heard(person: PersonRow) -> bool:
+    """Whether a device told of somebody lately."""
+    return person.age_s is not None and person.age_s <= LOST_S
 
 
 def ranked(scene: Scene) -> list[PersonRow]:
@@ -104,7 +112,8 @@ def _person(person: PersonRow, placed: bool, words: Words, symbols: Symbols) -> 
     mark = LEVELS[person.level][1]
     parts = (f"[{words(mark)}]" if mark else "", person.subject, person.name, words.of(person.alarm))
     cells = tuple(reading(person.readings.get(kind)) for kind, _, _ in VITALS)
-    age = Cell(words.age(person.age_s), State.STALE if state in {State.WARN, State.STALE} else State.INFO)
+    age_s = person.checked_s if word == "checked" else person.age_s
+    age = Cell(words.age(age_s), State.STALE if state in {State.WARN, State.STALE} else State.INFO)
     return (
         Cell(f"{symbols[state]}{words(word)}", state),
         Cell(" ".join(part for part in parts if part), state),
@@ -300,21 +309,25 @@ def alarm_word(row: AlarmRow, words: Words) -> str:
 
 
 def alarm_bar(scene: Scene, words: Words, symbols: Symbols) -> tuple[str, State] | None:
-    """The worst alarm that nobody has acknowledged, else the order that nobody has answered, and how many; None without."""
+    """An evacuation that nobody has answered, else the worst alarm that nobody has acknowledged, else the order that nobody has
+    answered, and how many; None without."""
     unseen = [row for row in scene.alarms if not row.acked]
     orders = [row for row in scene.events if row.open]
+    if orders and orders[0].kind == "evacuate":
+        unseen = []
     if unseen:
         alarm = unseen[0]
         state, mark = PRIORITIES[alarm.priority], f"[{words('guest')}] " if alarm.level is Level.GUEST else ""
         text, age_s, key = f"{alarm_word(alarm, words)} {mark}{words.of(alarm.text)}", alarm.age_s, "acknowledge"
     elif orders:
         order = orders[0]
-        state, text = State.WARN, f"{words.of(order.title)} {order.who}: {words.of(order.text)}"
-        age_s, key = order.age_s, "confirm read"
+        state = State.BAD if order.urgent else State.WARN
+        text = f"{words.of(order.title)} {order.who}: {words.of(order.text)}"
+        age_s, key = order.age_s, "rollcall.answer" if order.kind == "rollcall" else "confirm read"
     else:
         return None
     more = len(unseen or orders) - 1
-    bar = f"{symbols[state]}{text} ({words.age(age_s)}){f' +{more}' if more else ''}  [{'a' if unseen else 'r'}] {words(key)}"
+    bar = f"{symbols[state]}{text} ({words.age(age_s)}){f' +{more}' if more else ''}  [{BAR_KEYS[key]}] {words(key)}"
     return bar, state
 
 

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Final
 
-from edge.folds import ACK, Alarm, Stage, episode_of, progress, receipts, text
+from edge.folds import ACK, ROLLCALL, Alarm, Stage, answers, episode_of, field, progress, receipts, text
 from edge.store.reader import EventLine, Latest, Snapshot
 from hardware.kinds import BY_NAME, KINDS, Kind, unknown
 from sync.events import KINDS as EVENTS
 from sync.ids import Lane, Level
 from sync.records import Event, EventId, Truth
 from sync.trust.standing import GUEST_ACTOR, GUEST_SAYINGS, Standing, standing
-from tui.scene import AlarmRow, EventRow, LaneRow, PersonRow, Reach, Reading, Where
+from tui.scene import AlarmRow, Answer, EventRow, LaneRow, PersonRow, Reach, Reading, RollCall, Where
 from tui.telling import tell
 from tui.words import Said
 
@@ -75,22 +76,28 @@ def reading(number: int, latest: Latest, late: float) -> Reading:
 
 
 def people(
-    snapshot: Snapshot, known: Mapping[str, tuple[str, str]], station: str, alarms: Iterable[Alarm], late: float
+    snapshot: Snapshot,
+    known: Mapping[str, tuple[str, str]],
+    station: str,
+    alarms: Iterable[Alarm],
+    checked: Mapping[str, EventLine],
+    late: float,
 ) -> tuple[PersonRow, ...]:
-    """Everyone the roster knows, and every other subject with a pulse, a place or an alarm. known: id -> name and unit."""
+    """Everyone the roster knows, and every other subject with a pulse, a place, an alarm or a check-in. known: id -> name and unit."""
     told = {subject: (text(line.event, "name"), text(line.event, "unit")) for subject, line in snapshot.people.items()}
     names = {**known, **told}
     here = where(snapshot.latest.get(station, {}), late)
     alarmed = {alarm.subject: alarm for alarm in alarms if alarm.active}
     alive = (subject for subject, latest in snapshot.latest.items() if _alive(latest))
-    subjects = {*names, *alive, *filter(None, alarmed)}
+    subjects = {*names, *alive, *filter(None, (*alarmed, *checked))}
     rows = []
     for subject in sorted(subjects):
         if subject == station or subject.startswith(f"{station}."):
             continue  # this node and its further receivers
         name, unit = names.get(subject, ("", ""))
         trouble = _without(subject, alarmed[subject].line.event) if subject in alarmed else None
-        rows.append(_person(subject, name, unit, snapshot.latest.get(subject, {}), here, trouble, late))
+        row = _person(subject, name, unit, snapshot.latest.get(subject, {}), here, trouble, late)
+        rows.append(replace(row, checked_s=aged(checked[subject].age_s, late)) if subject in checked else row)
     return tuple(rows)
 
 
@@ -135,24 +142,46 @@ def backlog(snapshot: Snapshot, late: float) -> tuple[LaneRow, ...]:
 
 
 class Telling:
-    """What events need to be drawn as rows: which node this is, names of nodes, who everyone is, what relays hold, and
-    what each episode of an alarm is about."""
+    """What events need to be drawn as rows: which node this is, names of nodes, whose having it is delivery, whom a command to
+    everybody is for, what relays hold, and what each episode of an alarm is about."""
 
     def __init__(
         self,
         node: int,
         names: Mapping[int, str],
         everyone: tuple[int, ...],
+        others: tuple[int, ...],
         relayed: frozenset[str],
         episodes: Mapping[bytes, Said],
     ) -> None:
-        self.node, self.names, self.everyone, self.relayed, self.episodes = node, names, everyone, relayed, episodes
+        self.node, self.names, self.everyone, self.others = node, names, everyone, others
+        self.relayed, self.episodes = relayed, episodes
 
     def events(self, lines: Iterable[EventLine], said: Iterable[EventLine], late: float) -> tuple[EventRow, ...]:
-        """Orders that wait for an answer, then news in the order of `lines`; said: the receipts that may be about them."""
+        """Evacuations that wait for an answer, then other orders that do, then news in the order of `lines`; said: the receipts that may be about them."""
         told = receipts(said)
         rows = (self._event(line, told, late) for line in lines if stands(line) is not Standing.ASIDE)
-        return tuple(sorted((row for row in rows if row.kind not in QUIET), key=lambda row: not row.open))
+        shown = (row for row in rows if row.kind not in QUIET)
+        return tuple(sorted(shown, key=lambda row: (not row.open, row.open and row.kind != "evacuate")))
+
+    def rollcall(self, lines: Iterable[EventLine], said: Iterable[EventLine], late: float) -> RollCall | None:
+        """The latest roll call in force among `lines`, newest first; said: receipts and answers."""
+        call = next(
+            (line for line in lines if line.event.kind == ROLLCALL and stands(line) is Standing.ACTIONABLE), None
+        )
+        if call is None:
+            return None
+        due, age_s = field(call.event, "due_s"), aged(call.age_s, late)
+        told = tuple(self._said(line, late) for line in answers(said, call.event.id))
+        left_s = due - age_s if isinstance(due, int) and age_s is not None else None
+        return RollCall(self._event(call, receipts(said), late), left_s, told)
+
+    def _said(self, line: EventLine, late: float) -> Answer:
+        safe, missing = (
+            value if isinstance(value := field(line.event, name), int) else 0 for name in ("safe", "missing")
+        )
+        who = " ".join((self.name(line.event.id.origin), line.event.actor.removeprefix(GUEST_ACTOR))).strip()
+        return Answer(text(line.event, "unit"), who, safe, missing, aged(line.age_s, late), line.level)
 
     def _event(self, line: EventLine, said: Mapping[EventId, Mapping[int, Stage]], late: float) -> EventRow:
         event = line.event
@@ -178,7 +207,9 @@ class Telling:
         return said.get(event.id, {}).get(self.node, Stage.QUEUED)
 
     def _reached(self, line: EventLine, said: Mapping[EventId, Mapping[int, Stage]]) -> tuple[Reach, ...]:
-        to = tuple(node for node in line.event.to or self.everyone if node != self.node)
+        kind = EVENTS.get(line.event.kind)
+        everybody = self.others if kind is not None and kind.command else self.everyone
+        to = tuple(node for node in line.event.to or everybody if node != self.node)
         stages = progress(line, to, said, str(line.block) in self.relayed)
         return tuple(Reach(node, self.name(node), stage) for node, stage in stages.items())
 

@@ -6,7 +6,7 @@ Ages are seconds, None where no clock can tell. Whatever came from a guest or a 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 from edge.folds import Stage
 from hardware.clock import ClockQuality
@@ -16,6 +16,8 @@ from sync.ids import Level
 from sync.records import Truth
 from sync.trust.standing import Standing
 from tui.words import Said
+
+LOST_S: Final = 120.0  # after which a person or place of which nothing was heard is lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,7 @@ class PersonRow:
     """A person or unit: readings by kind name, age of the newest one, place (degrees), level of whoever reported last.
 
     metres, bearing: from this node's own place, None while either is unknown or old; alarm: what is wrong, empty for nothing.
-    truth, within_m: the place's class and the metres within which it is true, 0 when exact.
+    truth, within_m: the place's class and the metres within which it is true, 0 when exact; checked_s: since somebody checked them in.
     """
 
     subject: str
@@ -109,6 +111,7 @@ class PersonRow:
     level: Level = Level.ORIGIN
     truth: Truth = Truth.EXACT
     within_m: int = 0
+    checked_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,6 +150,32 @@ class EventRow:
     def open(self) -> bool:
         """Whether it is an order in force for this node that nobody here has answered."""
         return self.standing is Standing.ACTIONABLE and self.answer is Stage.QUEUED
+
+    @property
+    def in_force(self) -> bool:
+        """Whether it is a command that this node gave and that still holds."""
+        return self.standing is Standing.ACTIONABLE and not self.to_us
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a unit said to a roll call."""
+
+    unit: str
+    who: str
+    safe: int
+    missing: int
+    age_s: float | None
+    level: Level
+
+
+@dataclass(frozen=True, slots=True)
+class RollCall:
+    """The latest roll call in force: seconds left (negative when overdue, None when no clock can tell) and its answers."""
+
+    row: EventRow
+    left_s: float | None
+    answers: tuple[Answer, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +220,7 @@ class Scene:
     people: tuple[PersonRow, ...] = ()
     events: tuple[EventRow, ...] = ()
     alarms: tuple[AlarmRow, ...] = ()
+    rollcall: RollCall | None = None
     nodes: tuple[tuple[int, str], ...] = ()
     forecasts: tuple[Forecast, ...] = ()
     commands: bool = False

@@ -23,4 +23,4 @@ def test_a_place_names_its_class(truth: Truth, within_m: int, zh: str, en: str) 
     person = PersonRow("P1", "李", {}, 12.0, place=(33.52, 107.98), truth=truth, within_m=within_m)
     for language, shown in (("zh", zh), ("en", en)):
         words = Words(language)
-        assert (words("place"), shown) in person_card(person, words, SETS["full"])._lines
+        assert (words("place"), shown) in person_card(person, words, SETS["full"]).lines

@@ -9,18 +9,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from screen_field import FakeTime, Field
 
 import tui.feed
-from edge.config import Config, load
 from edge.folds import Stage
 from edge.intents import Intents
 from edge.store.reader import Reader, Snapshot
-from edge.store.store import Store
 from edge.supervisor import Supervisor, Task
 from hardware.clock import ClockQuality, SystemClock
 from hardware.driver import Health
-from hardware.observation import PROFILE_NAMED, Observation
-from sync.events import BY_NAME, key
 from sync.ids import Lane, Level
 from sync.ranges import Ranges
 from sync.trust.standing import Standing
@@ -29,65 +26,6 @@ from tui.feed import StoreFeed
 from tui.rows import apart
 from tui.symbols import SETS
 from tui.words import Words
-
-CONFIG = """
-[station]
-id = "V1"
-node = 2
-[incident]
-lat = 33.5
-lon = 108.0
-start = 2026-07-17T20:10:00+08:00
-central = [1]
-[keys]
-file = "none.keys"
-[nodes.PROV]
-node = 1
-name = "省中心"
-[nodes.V2]
-node = 3
-[people.R1]
-name = "张伟"
-unit = "一队"
-[people.R2]
-name = "李娜"
-"""
-
-
-class FakeTime(SystemClock):
-    """The machine's clock, moved on by hand: `ahead` seconds."""
-
-    ahead = 0.0
-
-    def mono(self) -> float:
-        return super().mono() + FakeTime.ahead
-
-
-class Field:
-    """A configured store and what an agent would write to it."""
-
-    def __init__(self, folder: Path) -> None:
-        file = folder / "v1.toml"
-        file.write_text(CONFIG, encoding="utf-8")
-        self.config: Config = load(file)
-        self.config.store.parent.mkdir()
-        self.store = Store.open(self.config.store, 2, ballast=0, machine=folder / "machine", clock=FakeTime)
-
-    def observe(self, subject: str, profile: str, *values: int | None, level: Level = Level.ORIGIN) -> None:
-        item = Observation(subject, f"dev/{subject}", PROFILE_NAMED[profile], self.store.clock.stamp(), values)
-        self.store.write([item], level=level).result()
-
-    def event(
-        self, kind: str, actor: str = "", to: tuple[int, ...] = (), level: Level = Level.ORIGIN,
-        valid_s: int | None = None, **fields: Any,
-    ) -> Any:  # fmt: skip
-        body = {key(kind, name): value for name, value in fields.items()}
-        return self.store.write_event(BY_NAME[kind].number, actor, body, to=to, level=level, valid_s=valid_s).result()
-
-    def status(self, **more: Any) -> None:
-        rows = {"name": "lora", "state": "up", "why": "", "since_s": 60.0, "last_in_s": 2.0, "last_out_s": None,
-                "bytes_in": 7, "bytes_out": 9, "loss": 0.25, "latency_s": 1.5, "budget_bytes": 400, "budget_wait_s": 0.0}  # fmt: skip
-        self.store.write_status({"links": [rows], "devices": [], "clock": [1_784_290_200_000, 3], **more})
 
 
 @pytest.fixture
@@ -303,11 +241,7 @@ def test_intents_go_through_the_real_socket(field: Field, feed: StoreFeed) -> No
 
 
 def test_what_comes_for_this_node_can_be_answered(field: Field, feed: StoreFeed) -> None:
-    def foreign(tx: Any) -> None:
-        tx.conn.execute("UPDATE event SET origin = 1, incarnation = 9")
-
-    field.event("order", "C1", (2,), Level.COMMAND, valid_s=600, text="撤到 K12")
-    field.store.writer.submit(foreign, urgent=True).result()
+    field.foreign("order", 1, "C1", (2,), Level.COMMAND, text="撤到 K12")
     feed.read()
     row = feed.scene().events[0]
     assert row.to_us and row.level is Level.COMMAND and row.who == "省中心 C1" and row.reached == ()

@@ -1,10 +1,11 @@
-"""A page over the screen: everything known of one person, event or alarm, or the help; Escape closes it."""
+"""A page over the screen: everything known of one person, event or alarm, or the help; it goes on with the screen, Escape closes it."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import ClassVar, NamedTuple
 
+from rich.cells import cell_len
 from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -13,32 +14,54 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 
+class Page(NamedTuple):
+    """What stands on a card: title, lines of (label, text), and what may be done: key, word, answer."""
+
+    title: str
+    lines: Sequence[tuple[str, str]]
+    acts: Sequence[tuple[str, str, str]] = ()
+
+    def text(self) -> Text:
+        """Title and lines, the texts below each other."""
+        width = max((cell_len(label) for label, _ in self.lines), default=0) + 2
+        rows = (f"\n{label}{' ' * (width - cell_len(label))}{text}" for label, text in self.lines)
+        return Text.assemble((self.title, "bold"), *rows)
+
+
 class Card(ModalScreen[str]):
-    """Title, lines of (label, text), and what may be done: key -> (word, answer); the answer is handed back, "" for nothing."""
+    """Shows a page; the answer of the act that was chosen is handed back, "" for nothing."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "leave"),
-        *(Binding(key, f"answer('{key}')") for key in "ardf"),
+        *(Binding(key, f"answer('{key}')") for key in "ardfcpe"),
     ]
 
-    def __init__(self, title: str, lines: Sequence[tuple[str, str]], acts: Sequence[tuple[str, str, str]] = ()) -> None:
+    def __init__(self, page: Page) -> None:
         super().__init__()
-        self._title, self._lines = title, tuple(lines)
-        self._acts = {key: (word, answer) for key, word, answer in acts}
+        self._page = page
+        self._text, self._bar = Static(page.text()), Static(self._acts(), id="acts")
 
     def compose(self) -> ComposeResult:
-        """The title on top, what may be done at the bottom, the lines between scroll."""
-        width = max((Text(label).cell_len for label, _ in self._lines), default=0) + 2
+        """The lines scroll; what may be done stands at the bottom."""
         with VerticalScroll(id="card"):
-            yield Static(Text(self._title, style="bold"))
-            for label, text in self._lines:
-                yield Static(Text(label + " " * (width - Text(label).cell_len)) + Text(text))
-        yield Static(Text("   ".join(f"{key} {word}" for key, (word, _) in self._acts.items())), id="acts")
+            yield self._text
+        yield self._bar
+
+    def show(self, page: Page) -> None:
+        """The same a moment later."""
+        if page != self._page:
+            self._page = page
+            self._text.update(page.text())
+            self._bar.update(self._acts())
+
+    def _acts(self) -> Text:
+        return Text("   ".join(f"{key} {word}" for key, word, _ in self._page.acts))
 
     def action_answer(self, key: str) -> None:
-        """Hand an act back, if this card offers it."""
-        if key in self._acts:
-            self.dismiss(self._acts[key][1])
+        """Hand an act back, if the page offers it."""
+        answers = {each: answer for each, _, answer in self._page.acts}
+        if key in answers:
+            self.dismiss(answers[key])
 
     def action_leave(self) -> None:
         """Nothing is done."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
+from rich.text import Text
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -14,6 +15,7 @@ from textual.widgets import Input, Static
 from tui.words import Words
 
 LONGEST = 500  # characters
+ADDRESSED = ("message", "order", "evacuate", "rollcall")  # what may go to one node alone
 
 
 class Draft(Vertical):
@@ -35,7 +37,7 @@ class Draft(Vertical):
         """expected: says when a message to these nodes would arrive."""
         super().__init__(id=id)
         self._expected = expected
-        self._act, self._words = "message", Words()
+        self._act, self._about, self._words = "message", "", Words()
         self._whom: tuple[tuple[int, str], ...] = ()
         self._at = 0
 
@@ -44,12 +46,13 @@ class Draft(Vertical):
         yield Static(id="draft-head")
         yield Input(max_length=LONGEST, id="draft-text")
 
-    def open(self, act: str, nodes: Sequence[tuple[int, str]], words: Words, text: str = "") -> None:
-        """Begin a text, or go on with one that could not be sent: an act's name, whom it may go to, in whose language."""
-        self._act, self._whom, self._words = act, tuple(nodes), words
+    def open(self, act: str, nodes: Sequence[tuple[int, str]], words: Words, text: str = "", about: str = "") -> None:
+        """Begin a text, or go on with one that could not be sent: an act's name, whom it may go to, in whose language; about: what
+        it answers."""
+        self._act, self._whom, self._words, self._about = act, tuple(nodes), words, about
         self._at = min(self._at, len(self._whom))
         line = self.query_one(Input)
-        line.value, line.placeholder = text, words("sos hint" if act == "sos" else "message hint")
+        line.value, line.placeholder = text, words(f"{act} hint")
         self.display = True
         line.focus()
         self.tell()
@@ -61,14 +64,17 @@ class Draft(Vertical):
     @property
     def to(self) -> tuple[int, ...]:
         """The chosen addressee, () for everyone."""
-        return () if self._at == 0 or self._act == "sos" else (self._whom[self._at - 1][0],)
+        return () if self._at == 0 or self._act not in ADDRESSED else (self._whom[self._at - 1][0],)
 
     def tell(self) -> None:
         """Draw the line above the text."""
         words, text = self._words, self.query_one(Input).value
         whom = words("everyone") if not self.to else self._whom[self._at - 1][1]
-        head = f"{words(self._act)} {words('to')} {whom}   {words('forecast')} {self._expected(self.to)}   {len(text)}/{LONGEST}"
-        self.query_one(Static).update(head)
+        about = (
+            self._about
+            or f"{words('to')} {whom}   {words('forecast')} {self._expected(self.to)}   {len(text)}/{LONGEST}"
+        )
+        self.query_one(Static).update(Text(f"{words(self._act)} {about}"))
 
     def action_to(self, by: int) -> None:
         """Another addressee."""
