@@ -143,6 +143,7 @@ SECTIONS: Final = (
         Key("data", "path", "data", "数据目录,相对于本文件", "data folder, relative to this file"),
         Key("disk_mb", "int", None, "数据库最多占用的磁盘(MB),不写则整个磁盘", "megabytes that the store may fill; the whole disk when not given",
             lo=32, hi=100_000_000),
+        Key("pictures", "bool", True, "是否发送态势简图;车旁的笔记本可关", "whether to make pictures for others; a laptop beside a vehicle need not"),
     ), "本站", "this station"),
     Section("incident", (
         Key("name", "str", "", "事件名称", "name of the incident"),

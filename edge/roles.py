@@ -197,7 +197,7 @@ class Station:
     def _painter(self) -> Painter | None:
         """Who shows others what this node knows, in its role's way."""
         plan = plan_of(self.config.station["role"], self.config.incident["central"], self.keys.node)
-        if plan is None:
+        if plan is None or not self.config.station["pictures"]:
             return None
         return Painter(self.store, self.log, self.anchor, plan, self._up)
 
