@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
-from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -85,9 +84,11 @@ class Painter:
         self._since = store.clock.mono() - plan.every_s
         self._places: list[str] = []
         self._conn = open_reader(store.path)
+        self._reader = Reader(store.path, store.origin, clock=lambda _: store.clock)
 
     def close(self) -> None:
-        """Let the reading connection go."""
+        """Let the reading connections go."""
+        self._reader.close()
         self._conn.close()
 
     async def run(
@@ -120,34 +121,29 @@ class Painter:
     def paint(self, budget: int = ROOM) -> BlockId | None:
         """The next picture, durable and in its lane; None when there is nothing to show."""
         budget, now = min(max(budget, LEAST_ROOM), MOST_ROOM), self._store.clock.mono()
-        with closing(Reader(self._store.path, self._store.origin, clock=lambda _: self._store.clock)) as reader:
-            sight = reader.sight()
-            for _ in self.plan.turns:
-                form = self.plan.turns[self._turn % len(self.plan.turns)]
-                made = (
-                    self._scene(reader, sight, budget)
-                    if form is Form.SCENE
-                    else self._force(reader, sight, form, budget)
-                )
-                if made is not None:
-                    self._waits, self._since = True, now
-                    return made
-                self._turn += 1
+        sight = self._reader.sight()
+        for _ in self.plan.turns:
+            form = self.plan.turns[self._turn % len(self.plan.turns)]
+            made = self._scene(sight, budget) if form is Form.SCENE else self._force(sight, form, budget)
+            if made is not None:
+                self._waits, self._since = True, now
+                return made
+            self._turn += 1
         self._since = now - self.plan.every_s + IDLE_S
         return None
 
-    def _scene(self, reader: Reader, sight: Sight, budget: int) -> BlockId | None:
+    def _scene(self, sight: Sight, budget: int) -> BlockId | None:
         """What is counted, and as many of the pictures heard as there is room for."""
-        values, heard = scene_values(reader, sight, self._up()), self._log.album.heard()
+        values, heard = scene_values(self._reader, sight, self._up()), self._log.album.heard()
         body = encode_scene(Scene(values, heard=heard))
         while len(body) > budget and heard:
             heard.popitem()
             body = encode_scene(Scene(values, heard=heard))
         return self._put(body, KeyClass.FIELD)
 
-    def _force(self, reader: Reader, sight: Sight, form: Form, budget: int) -> BlockId | None:
+    def _force(self, sight: Sight, form: Form, budget: int) -> BlockId | None:
         vitals = form is Form.FORCE_VITAL
-        alarmed = self._alarmed(reader)
+        alarmed = self._alarmed()
         self._enlist(sight)
         if not self._places:
             return None
@@ -172,9 +168,11 @@ class Painter:
         found = self._conn.execute(sql, (self._store.place.incarnation, f"block{int(Lane.PICTURE)}")).fetchone()
         return int(found[0]) if found else 0
 
-    def _alarmed(self, reader: Reader) -> set[str]:
+    def _alarmed(self) -> set[str]:
         marks = ", ".join("?" * len(ALARM_KINDS))
-        lines = reader.events(f"WHERE e.kind IN ({marks}) ORDER BY e.lamport, e.origin, e.number", ALARM_KINDS, {})
+        lines = self._reader.events(
+            f"WHERE e.kind IN ({marks}) ORDER BY e.lamport, e.origin, e.number", ALARM_KINDS, {}
+        )
         return {alarm.subject for alarm in alarms(lines) if alarm.active}
 
     def _enlist(self, sight: Sight) -> None:

@@ -188,6 +188,10 @@ class Machine:
         lines = self.exchange.status(self.node.mono())["lines"] if self.running else ()
         return {node for line in lines if line["name"] == link for node in line["heard"]}
 
+    def refused(self) -> int:
+        """How much its exchange refused since it was switched on."""
+        return sum(self.exchange.status(self.node.mono())["refused"].values()) if self.running else 0
+
     def look(self) -> Reader:
         """What a screen at this machine reads; to be closed."""
         return Reader(self._path, self.origin, self.field.central, clock=lambda _: self.clock)

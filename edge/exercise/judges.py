@@ -167,12 +167,20 @@ def _split_alarm(field: Field, point: Checkpoint) -> Looking:
 
 
 def _refused(field: Field, point: Checkpoint) -> Looking:
-    kind = BY_NAME["evacuate"].number
+    """No screen has an order that command did not write, none has one twice, and whoever was near counted what it refused."""
+    kind, steps = BY_NAME["evacuate"].number, [step for step in field.scenario.timeline if step.do == "stranger"]
+    yield steps[0].at - 1
+    near = field.machines[steps[0].args["node"]]
+    before = near.refused()
     yield point.at + 600
     orders = [e.id for m in field.machines.values() for e in m.known.events.values() if e.kind == kind]
     true = {event.id for event in field.facts.values() if event.kind == kind}
     again = sum(machine.known.shown[each] > 1 for machine in field.machines.values() for each in true)
-    return verdict(set(orders) <= true and not again, f"{len(set(orders) - true)} false orders, {again} shown again")
+    counted = near.refused() - before
+    return verdict(
+        set(orders) <= true and not again and counted > 0,
+        f"{len(set(orders) - true)} false orders, {again} shown again, {near.name} refused {counted} frames",
+    )
 
 
 def _never(field: Field, point: Checkpoint) -> Looking:
