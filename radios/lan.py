@@ -12,6 +12,7 @@ import hmac
 import math
 import os
 import struct
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -80,7 +81,9 @@ class LanBearer:
         self._runs: dict[str, bytes] = {}  # who answered last at an address
         self._peers: dict[str, _Peer] = {}
         self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue(QUEUE)
-        self._strangers = 0
+        self._strangers: dict[
+            asyncio.StreamWriter, str
+        ] = {}  # who called and has not proven anything yet, oldest first
         self._self = os.urandom(SELF)
 
     def add_peer(self, address: str) -> None:
@@ -122,6 +125,8 @@ class LanBearer:
                 if task is not None:
                     task.cancel()
             self._wanted = dict.fromkeys(self._wanted)
+            for stranger in list(self._strangers):
+                stranger.transport.abort()
             for peer in list(self._peers.values()):
                 self._drop(peer)
             self._turn(Health.OFF, "stopped")
@@ -168,26 +173,35 @@ class LanBearer:
             await asyncio.sleep(self._retry_s)
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if self._strangers >= STRANGERS:
-            self.health.refuse("too many strangers at once")
-            writer.close()
-            return
-        host, port = writer.get_extra_info("peername")[:2]
+        host, port = (writer.get_extra_info("peername") or ("", 0))[:2]
+        self._make_room()
+        self._strangers[writer] = host
         with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
             await self._serve(reader, writer, f"{host}:{port}", dialled=False)
+
+    def _make_room(self) -> None:
+        """Of too many strangers the one that has waited longest goes, of the host that sent most: a peer proves itself at once."""
+        if len(self._strangers) >= STRANGERS:
+            self.health.refuse("too many strangers at once")
+            loudest = Counter(self._strangers.values()).most_common(1)[0][0]
+            oldest = next(writer for writer, host in self._strangers.items() if host == loudest)
+            del self._strangers[oldest]
+            oldest.transport.abort()
 
     async def _serve(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, address: str, dialled: bool
     ) -> None:
         """Greet, then read frames until the connection ends."""
-        self._strangers += 1
         try:
             peer = await asyncio.wait_for(self._greet(reader, writer, address, dialled), HELLO_S)
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
             peer = None
             self.health.refuse("peer without the incident's key")
+        except asyncio.CancelledError:
+            writer.transport.abort()
+            raise
         finally:
-            self._strangers -= 1
+            self._strangers.pop(writer, None)
         if peer is None or not self._admit(peer):
             writer.close()
             return

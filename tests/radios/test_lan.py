@@ -95,6 +95,41 @@ async def test_silent_strangers_are_few_and_short() -> None:
             writer.close()
 
 
+async def test_a_flood_of_strangers_keeps_no_peer_out() -> None:
+    """Two thousand connections that say nothing, or garbage little by little; a peer that only listens gets in all the while."""
+    a, b = bearer(), bearer()
+    held: list[asyncio.StreamWriter] = []
+
+    async def flood() -> None:
+        for number in range(2000):
+            held.append((await asyncio.open_connection("127.0.0.1", a.port))[1])
+            held[-1].write(MAGIC + bytes(3) if number % 2 else b"\xff" * 7)
+            if len(held) > 100:
+                held.pop(0).close()
+
+    async with running(a, b):
+        flooding = asyncio.create_task(flood())
+        await until(lambda: a.health.refused.get("too many strangers at once"))
+        b.add_peer(f"127.0.0.1:{a.port}")
+        await until(lambda: a.peers and b.peers)
+        await b.send(b"through")
+        assert (await asyncio.wait_for(a.receive(), 5)).frame == b"through"
+        await flooding
+        assert len(a._strangers) <= STRANGERS and len(a.peers) == 1
+        for writer in held:
+            writer.close()
+        await until(lambda: not a._strangers)
+
+
+async def test_stopped_it_lets_go_of_whoever_was_greeting() -> None:
+    a = bearer()
+    async with running(a):
+        reader, writer = await asyncio.open_connection("127.0.0.1", a.port)
+        await reader.readexactly(len(MAGIC) + 16)
+    assert await asyncio.wait_for(reader.read(), 2) == b""
+    writer.close()
+
+
 async def test_an_absurd_length_ends_the_connection_only() -> None:
     a, b = bearer(), bearer()
     async with running(a, b):
