@@ -3,12 +3,14 @@
 The block, behind one marker byte, is a number in base 9973, the largest prime below 10000, so every group is a
 symbol of the field GF(9973). Check groups make it a Reed-Solomon code (evaluations of one polynomial at 0, 1, 2, …):
 c check groups find and repair e misheard groups and m missing ones whenever 2e + m <= c, whatever the digits were. Where
-c - m is odd one misheard group more is found, by doubting each group in turn, if only one block can have been meant.
+c - m is odd one misheard group more is found, by doubting each group in turn, if only one block can have been meant. A group left
+out altogether, or one too many, moves all behind it: every place is tried for it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Final
 
 from hardware.errors import DecodeError
@@ -16,7 +18,15 @@ from hardware.errors import DecodeError
 PRIME: Final = 9973
 MOST_BYTES: Final = 240
 LINE: Final = 5  # groups to a line when written down
-SHORT: Final = 40  # groups up to which each is doubted in turn: longer messages have checks enough
+SHORT: Final = 40  # groups up to which each place is doubted in turn: longer messages have checks enough
+CERTAIN: Final = (
+    2  # checks that must be left over where every place was tried: chance fits two once in 100 million tries
+)
+
+Reading = tuple[
+    list[int], list[int]
+]  # the code word, and the positions (from 1) at which it differs from what was heard
+Solver = Callable[[Sequence[tuple[int, int]], int, int, int], "list[int] | None"]
 
 
 def checks(data_groups: int) -> int:
@@ -48,19 +58,69 @@ def encode(block: bytes) -> list[str]:
 def decode(groups: Sequence[str]) -> tuple[bytes, list[int]]:
     """The block, and the positions (from 1) of groups that were wrong or missing and have been repaired.
 
-    A group not understood is given as "" or anything that is not four digits, in its place. DecodeError when too much is wrong.
+    A group not understood is given as "" or anything that is not four digits, in its place. One group left out altogether, or
+    one too many, is found too. DecodeError when too much is wrong.
     """
+    as_heard = _fit(groups, _nearest)
+    tiers: tuple[Callable[[], list[Reading]], ...] = (
+        lambda: [*as_heard, *(_moved(groups, _exact) if not as_heard or as_heard[0][1] else ())],
+        lambda: _moved(groups, _one_off) if len(groups) < SHORT else [],
+        lambda: _fit(groups, _doubting),
+    )
+    for tier in tiers:
+        if blocks := _blocks(tier()):
+            if len(blocks) > 1:
+                raise DecodeError("two blocks fit as well: ask for the first and last groups and their number again")
+            return blocks.popitem()
+    raise DecodeError(_why_not(groups))
+
+
+def _fit(groups: Sequence[str], solve: Solver) -> list[Reading]:
+    """The code word for groups each in its place, and the positions (from 1) where it differs; empty where `solve` has none."""
+    if _why_lost(groups):
+        return []
     count = data_groups(len(groups))
     heard = [(at, int(group)) for at, group in enumerate(groups) if _is_group(group)]
-    missing = len(groups) - len(heard)
-    spare = len(groups) - count - missing
-    if spare < 0:
-        raise DecodeError(f"{missing} groups are missing, at most {len(groups) - count} can be repaired")
-    values = _nearest(heard, count, spare, len(groups)) or _doubting(heard, count, spare, len(groups))
+    values = solve(heard, count, len(heard) - count, len(groups))
     if values is None:
-        raise DecodeError("too many groups are wrong: ask for them again, or mark the doubtful ones as missing")
-    wrong = [at + 1 for at, group in enumerate(groups) if not _is_group(group) or int(group) != values[at]]
-    return _block(values[:count]), wrong
+        return []
+    return [
+        (values, [at for at, group in enumerate(groups, 1) if not _is_group(group) or int(group) != values[at - 1]])
+    ]
+
+
+def _moved(groups: Sequence[str], solve: Solver) -> list[Reading]:
+    """The same where one group was left out, or is one too many, at whatever place."""
+    found: list[Reading] = []
+    for at in range(len(groups), -1, -1):
+        found += _fit([*groups[:at], "", *groups[at:]], solve)
+        found += [(values, [at + 1, *wrong]) for values, wrong in _fit([*groups[:at], *groups[at + 1 :]], solve)]
+    return found
+
+
+def _blocks(readings: Iterable[Reading]) -> dict[bytes, list[int]]:
+    """The blocks among the readings. Groups moved at either end still fit one polynomial: only the marker byte tells."""
+    found: dict[bytes, list[int]] = {}
+    for values, wrong in readings:
+        with suppress(DecodeError):
+            found[_block(values[: data_groups(len(values))])] = sorted({*wrong})
+    return found
+
+
+def _why_lost(groups: Sequence[str]) -> str:
+    """Why no checks are left to repair with, "" when there are some."""
+    try:
+        count = data_groups(len(groups))
+    except DecodeError as error:
+        return str(error)
+    missing = sum(not _is_group(group) for group in groups)
+    spare = len(groups) - count
+    return f"{missing} groups are missing, at most {spare} can be repaired" if missing > spare else ""
+
+
+def _why_not(groups: Sequence[str]) -> str:
+    wrong = "too many groups are wrong: ask for them again, or mark the doubtful ones as missing"
+    return _why_lost(groups) or wrong
 
 
 def lines(groups: Sequence[str]) -> list[str]:
@@ -92,6 +152,20 @@ def _interpolate(points: Sequence[tuple[int, int]], at: int) -> int:
                 above, below = above * (at - other) % PRIME, below * (x - other) % PRIME
         total += y * above * pow(below, -1, PRIME)
     return total % PRIME
+
+
+def _exact(heard: Sequence[tuple[int, int]], count: int, spare: int, total: int) -> list[int] | None:
+    """The code word without an error, if two checks are left to tell it from chance."""
+    points = heard[:count]
+    if spare < CERTAIN or any(_interpolate(points, x) != y for x, y in heard[count:]):
+        return None
+    known = dict(heard)
+    return [known[x] if x in known else _interpolate(points, x) for x in range(total)]
+
+
+def _one_off(heard: Sequence[tuple[int, int]], count: int, spare: int, total: int) -> list[int] | None:
+    """The code word one error away, likewise."""
+    return _solve(heard, count, 1, total) if spare >= CERTAIN + 2 else None
 
 
 def _nearest(heard: Sequence[tuple[int, int]], count: int, spare: int, total: int) -> list[int] | None:
