@@ -87,16 +87,20 @@ class LanBearer:
         self._self = os.urandom(SELF)
 
     def add_peer(self, address: str) -> None:
-        """Dial `host:port` from now on (zeroconf found it); one that never proved itself makes room when there are many."""
+        """Dial `host:port` from now on (zeroconf found it); of too many, one that was tried and never proved itself makes room."""
         if address in self._wanted:
             return
         if len(self._wanted) >= ADDRESSES:
-            useless = [each for each in self._wanted if each not in self._runs and each not in self._listed]
+            useless = [
+                (each, task)
+                for each, task in self._wanted.items()
+                if task is not None and each not in self._runs and each not in self._listed
+            ]
             if not useless:
                 return
-            task = self._wanted.pop(useless[0])
-            if task is not None:
-                task.cancel()
+            each, task = useless[0]
+            del self._wanted[each]
+            task.cancel()
         self._wanted[address] = None
 
     @property

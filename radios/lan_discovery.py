@@ -17,6 +17,7 @@ from zeroconf.asyncio import AsyncServiceBrowser, AsyncServiceInfo, AsyncZerocon
 
 TYPE: Final = "_sanduan._tcp.local."
 LOOKUP_MS: Final = 2000
+LOOKUPS: Final = 64  # at once: a liar may announce thousands of names
 LOOK_S: Final = 3.0  # how often the machine's addresses are looked at: a laptop walks from network to network
 
 
@@ -69,7 +70,7 @@ class LanDiscovery:
             await zeroconf.async_close()
 
     def _changed(self, zeroconf: Zeroconf, service_type: str, name: str, state_change: ServiceStateChange) -> None:
-        if state_change is not ServiceStateChange.Removed and name != self._name:
+        if state_change is not ServiceStateChange.Removed and name != self._name and len(self._lookups) < LOOKUPS:
             task = asyncio.create_task(self._look(zeroconf, name))
             self._lookups.add(task)
             task.add_done_callback(self._lookups.discard)

@@ -13,7 +13,7 @@ import pytest
 from hardware.clock import SystemClock
 from hardware.driver import Health
 from hardware.errors import FrameTooLong, LinkDown
-from radios.lan import MAGIC, MTU, STRANGERS, LanBearer
+from radios.lan import ADDRESSES, MAGIC, MTU, STRANGERS, LanBearer
 
 
 def keyed(key: bytes) -> Callable[[bytes], bytes]:
@@ -119,6 +119,19 @@ async def test_a_flood_of_strangers_keeps_no_peer_out() -> None:
         for writer in held:
             writer.close()
         await until(lambda: not a._strangers)
+
+
+async def test_announced_lies_are_few_and_keep_no_peer_out() -> None:
+    a, b = bearer(), bearer()
+    async with running(a, b):
+        for port in range(1, 40):
+            b.add_peer(f"127.0.0.1:{port}")
+        await until(lambda: all(b._wanted.values()))
+        b.add_peer(f"127.0.0.1:{a.port}")
+        for port in range(40, 200):
+            b.add_peer(f"127.0.0.1:{port}")
+        assert len(b._wanted) <= ADDRESSES
+        await until(lambda: a.peers and b.peers)
 
 
 async def test_stopped_it_lets_go_of_whoever_was_greeting() -> None:
