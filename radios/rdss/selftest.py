@@ -119,20 +119,25 @@ class _Test:
     async def _messages(self) -> AsyncIterator[Line]:
         """Messages to itself: with letters, else digits alone, then one of full length."""
         yield self._line(True, "wait", wait=self._bearer.slots.wait_s())
-        good, why = await self._loop(PATTERN)
+        good, why = await self._loop(self._filled(len(PATTERN)))
         if good:
             yield self._line(True, "letters")
         else:
             yield self._line(True, "spoilt")
             self._letters_off()
-            good, why = await self._loop(PATTERN)
+            good, why = await self._loop(self._filled(len(PATTERN)))
             yield self._line(True, "digits") if good else self._line(False, "failed", why=why)
         if not good:
             return
         mtu = self._bearer.session.mtu
         yield self._line(True, "wait", wait=self._bearer.slots.wait_s())
-        good, why = await self._loop((PATTERN * (mtu // len(PATTERN) + 1))[:mtu])
+        good, why = await self._loop(self._filled(mtu))
         yield self._line(good, "full" if good else "short", mtu=mtu)
+
+    def _filled(self, size: int) -> bytes:
+        """So many bytes of the pattern, or as many as the card carries."""
+        size = min(size, self._bearer.session.mtu)
+        return (PATTERN * (size // len(PATTERN) + 1))[:size]
 
     def _letters_off(self) -> None:
         self._bearer.settings = self._bearer.session.settings = replace(self._bearer.settings, letters=False)

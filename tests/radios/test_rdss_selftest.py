@@ -41,6 +41,15 @@ def test_a_good_terminal_passes(family: Family) -> None:
         assert expected in words
 
 
+@pytest.mark.parametrize("letters", [True, False])
+@pytest.mark.parametrize("level", [1, 2, 3, 4, 5])
+@pytest.mark.parametrize("family", list(Family), ids=lambda family: family.value)
+def test_cards_of_every_level_pass(family: Family, level: int, letters: bool) -> None:
+    """A level 1 card of the second generation carries 13 bytes: the pattern must fit it."""
+    lines = commission(Traits(family, letters=letters), Card(NUMBER, frequency_s=60, level=level))
+    assert all(line.passes for line in lines) and lines[-1].name == "full"
+
+
 def test_spoiled_letters_lead_to_digits_alone() -> None:
     words = "\n".join(map(str, commission(Traits(letters=False))))
     assert "set letters = false" in words and "189 bytes came back whole" in words
