@@ -1,4 +1,5 @@
-"""A fleet under a day's bad luck: partitions, loss, crashes, power cuts in writes, a restored backup, a clone's copy, full disks.
+"""A fleet under a day's bad luck: partitions, loss, a fifth of the frames late by up to half a minute, some twice, crashes, power cuts
+in writes, a restored backup, a clone's copy, full disks.
 
 Everything is drawn from one seed. The question is always the same: once the links are whole, do all hold equal sets?
 """
@@ -95,7 +96,7 @@ class Fleet:
         names = [f"N{origin}" for origin in origins]
         valleys = [names[at : at + VALLEY] for at in range(0, len(names), VALLEY)]
         self.media = [
-            Medium(self.world, LinkSpec(f"radio{at}", tuple(members), RADIO, fate.loss, duplicate=0.05, reorder_s=30.0, shared=True))
+            Medium(self.world, LinkSpec(f"radio{at}", tuple(members), RADIO, fate.loss, duplicate=0.05, reorder_s=30.0, reorder=0.2, shared=True))
             for at, members in enumerate(valleys)
         ]  # fmt: skip
         if len(valleys) > 1:

@@ -177,9 +177,9 @@ class SimNode:
         except PowerCut:
             self.lose_power()
             return
+        least = LEAST_S
         if frame is not None:
             medium.send(self.name, frame.frame, frame.to)
-            self._ask(name, self.world.now + max(medium.budget(self.name).wait_s, LEAST_S))
-            return
+            least = max(least, medium.budget(self.name).wait_s)
         wait = exchange.next_at(name, self.mono()) - self.mono()
-        self._ask(name, self.world.now + max(wait, LEAST_S))
+        self._ask(name, self.world.now + max(wait, least))

@@ -27,7 +27,7 @@ ROWS: Final = (Lane.FLASH, Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
 GOSSIPED: Final = frozenset((Lane.FLASH, Lane.COMMAND, Lane.TRACK))
 AGES: Final = 4096  # ages of blocks remembered
 LOOK_S: Final = 300.0  # the log is looked through so often even when nobody says that it changed
-STUBBORN: Final = 6  # times that what is urgent goes to a neighbour that gives no sign of life
+STUBBORN: Final = (6, 2)  # times that what is urgent goes to a neighbour that gives no sign of life: alone, in a crowd
 PATIENT: Final = 2  # doublings of the time-out that others' sending is waited for
 SOON_S: Final = 0.05  # and not more often than this when somebody does
 NEIGHBOURS: Final = 4096
@@ -245,11 +245,11 @@ class Core:
             return False
         lease.asked = True
         if lease.size and block_id.origin != self.log.origin:
-            lease.until = now + line.beacon_s * self.chance.uniform(1.0, 2.0)
+            target.put_off(lease, now + line.beacon_s * self.chance.uniform(1.0, 2.0))
             return True
         at = now if lease.size else now + line.ack_s(now) * self.chance.random()
         line.debt(target.node).needs.setdefault(target.node, Asking(at))
-        lease.until = now + line.rto(now, PATIENT) * self.chance.uniform(1.0, 2.0)
+        target.put_off(lease, now + line.rto(now, PATIENT) * self.chance.uniform(1.0, 2.0))
         return True
 
     def sized(self, lane: Lane, size: int) -> None:
@@ -269,8 +269,9 @@ class Core:
             return False
         heard = line.heard.get(target.node)
         tries = target.tries.get(block_id, 0)
-        if heard is None or heard.at > lease.at or (block_id.lane in URGENT and tries < STUBBORN):
+        stubborn = STUBBORN[line.crowd(now)] if block_id.lane in URGENT else 0
+        if heard is None or heard.at > lease.at or tries < stubborn:
             return False
-        lease.until = now + line.rto(now, tries + 1)
+        target.put_off(lease, now + line.rto(now, tries + 1))
         lease.dormant = target.dormant = True
         return True

@@ -7,6 +7,7 @@ a bare block, which travels alone and without MAC where the network itself names
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from hardware.errors import DecodeError
@@ -26,6 +27,7 @@ MOST_BLOCK: Final = 1 << 18  # bytes
 MOST_AGE: Final = 1 << 26  # seconds
 LONG_AGE: Final = (1 << 14) - 1  # seconds; a symbol tells no greater age, so that its length is known beforehand
 MOST_GAPS: Final = 16  # ranges told of an unfinished block
+SHORT: Final = 256  # bytes of a frame whose parts are remembered for a while
 _NUMBER: Final = 1 << 42
 _NODE: Final = 1 << 14
 
@@ -223,8 +225,12 @@ def _first(form: int, scope: int, vouch: bytes) -> bytes:
     return bytes((PART | (VOUCHED if vouch else 0) | form << 2 | scope,))
 
 
-def read_parts(data: bytes) -> list[Part]:
+def read_parts(data: bytes) -> tuple[Part, ...]:
     """Every part of a frame without its MAC; DecodeError when any is malformed: then none counts."""
+    return _read_again(data) if len(data) <= SHORT else _read(data)
+
+
+def _read(data: bytes) -> tuple[Part, ...]:
     reader = Reader(data)
     parts: list[Part] = []
     while reader.at < len(data):
@@ -232,7 +238,10 @@ def read_parts(data: bytes) -> list[Part]:
         if first < PART:
             raise DecodeError("a bare block among parts")
         parts.append(_READERS[first >> 2 & 7](reader, first & 3, bool(first & VOUCHED)))
-    return parts
+    return tuple(parts)
+
+
+_read_again: Final = lru_cache(128)(_read)  # on the air a frame comes twice, and to every node of a simulation
 
 
 def _read_block(reader: Reader, kind: int, vouched: bool) -> Part:

@@ -258,6 +258,7 @@ def _add(numbers: Ranges, first: int, last: int) -> None:
     numbers.add(first, last)
 
 
+@lru_cache(1 << 13)
 def _source(origin: int, incarnation: int, lane: int, scope: int) -> Source:
     if lane > Lane.BULK or lane == Lane.PICTURE or GROUP[Lane(lane)] > scope or not origin:
         raise DecodeError("no such source in a have-list")

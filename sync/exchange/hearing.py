@@ -205,8 +205,8 @@ class Hearing:
         return now + wait * self.core.chance.uniform(1.0, 2.0)
 
     def _waited_for(self, line: Line, block_id: BlockId, now: float) -> bool:
-        """Whether our acknowledgement is waited for: not in a crowd that only hands on what is another's, unless we called for it."""
-        called = any(debt.behind for debt in line.debts.values())
+        """Whether our acknowledgement is waited for: not in a crowd that only hands on what is another's, unless we were behind."""
+        called = block_id.number <= self.core.behind.get(block_id.source, -1)
         return called or block_id.lane not in URGENT or not line.crowd(now) or line.alive(block_id.origin, now)
 
     def _overheard(self, target: Target, block_id: BlockId, line: Line, until: float, now: float) -> None:

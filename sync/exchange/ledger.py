@@ -46,14 +46,21 @@ class Target:
     def __init__(self, node: int) -> None:
         self.node = node
         self.want: dict[Lane, dict[Source, Ranges]] = {lane: {} for lane in Lane}
+        self.wanting = 0  # sources in it
         self.flight: dict[Source, dict[int, Lease]] = {}
         self.flash: dict[BlockId, dict[str, Lease]] = {}
         self.tries: dict[BlockId, int] = {}
         self.parts: dict[BlockId, Ranges] = {}
         self.mends: dict[BlockId, Mend] = {}
         self.in_flight: dict[str, int] = {}  # bytes by line
+        self._soonest: dict[str, float] = {}  # by line: when flash is due there, until anything about flash changes
         self.shy: dict[str, float] = {}  # by line: until when others are given the chance to send first
         self.dormant = False  # whether any lease is
+
+    def put_off(self, lease: Lease, until: float) -> None:
+        """A lease of this target ends at another time."""
+        lease.until = until
+        self._soonest.clear()
 
     def lacks(self, source: Source, lack: Ranges) -> list[tuple[BlockId, Lease]]:
         """Everything of a source that the target lacks, as just found out; the leases that are done with."""
@@ -68,6 +75,7 @@ class Target:
         return landed
 
     def _lacks_flash(self, source: Source, lack: Ranges) -> list[tuple[BlockId, Lease]]:
+        self._soonest.clear()
         landed = []
         for block_id in [each for each in self.flash if each.source == source and each.number not in lack]:
             for lease in self.flash.pop(block_id).values():
@@ -81,13 +89,15 @@ class Target:
         """A block is here that the target lacks."""
         if block_id.lane is Lane.FLASH:
             self.flash.setdefault(block_id, {})
+            self._soonest.clear()
         elif block_id.number not in self.flight.get(block_id.source, ()):
-            self.want[block_id.lane].setdefault(block_id.source, Ranges()).add(block_id.number)
+            self._add(block_id)
 
     def overheard(self, block_id: BlockId, lease: Lease) -> None:
         """The target probably heard it when we did: nothing is sent while the lease lasts."""
         if block_id.lane is Lane.FLASH:
             self.flash.setdefault(block_id, {})[lease.line] = lease
+            self._soonest.clear()
         else:
             self._take(block_id)
             self.flight.setdefault(block_id.source, {})[block_id.number] = lease
@@ -104,7 +114,8 @@ class Target:
         if block_id.lane is Lane.FLASH:
             lease = self.flash.get(block_id, {}).get(line)
             if lease is not None:
-                lease.until, lease.at = max(lease.until, until), now
+                self.put_off(lease, max(lease.until, until))
+                lease.at = now
         elif (lease := self.under(block_id, line)) is not None:
             lease.at = now
         elif self.wants(block_id, line, now):
@@ -112,11 +123,6 @@ class Target:
             self.overheard(block_id, fresh)
             return fresh
         return None
-
-    @property
-    def wanting(self) -> bool:
-        """Whether anything beside flash is to be sent."""
-        return any(self.want.values())
 
     def sent(self, line: str) -> list[tuple[BlockId, Lease]]:
         """Command blocks under lease by a line."""
@@ -143,6 +149,7 @@ class Target:
             if lease.line in leases:
                 self._landed(leases[lease.line])
             leases[lease.line] = lease
+            self._soonest.clear()
         else:
             self._take(block_id)
             self.flight.setdefault(block_id.source, {})[block_id.number] = lease
@@ -167,14 +174,15 @@ class Target:
         flight = self.flight.get(block_id.source, {})
         if block_id.number in flight:
             self._landed(flight.pop(block_id.number))
-            self.want[block_id.lane].setdefault(block_id.source, Ranges()).add(block_id.number)
+            self._add(block_id)
 
     def woken(self) -> Iterator[BlockId]:
         """Blocks whose leases lay dormant; they may be sent again."""
         for leases in self.flash.values():
             for lease in leases.values():
                 if lease.dormant:
-                    lease.dormant, lease.until = False, 0.0
+                    lease.dormant = False
+                    self.put_off(lease, 0.0)
         for source, flight in self.flight.items():
             yield from (BlockId(*source, number) for number, lease in flight.items() if lease.dormant)
 
@@ -182,13 +190,14 @@ class Target:
         """Its sending by a line was broken off."""
         lease = self.under(block_id, line)
         if lease is not None and block_id.lane is Lane.FLASH:
-            lease.until = 0.0
+            self.put_off(lease, 0.0)
         elif lease is not None:
             self.lapse(block_id)
 
     def void(self, line: str) -> None:
         """A line went down: whatever was on it may go by another at once."""
         self.in_flight.pop(line, None)
+        self._soonest.clear()
         for leases in self.flash.values():
             leases.pop(line, None)
         for source, flight in list(self.flight.items()):
@@ -231,22 +240,37 @@ class Target:
                 due.append((block_id, lease))
         return due
 
-    def flash_at(self, line: str, origin: int = 0) -> float:
-        """When the next flash block, of `origin` only unless that is 0, is due on this line."""
-        return min(
-            (
-                leases[line].until if line in leases else 0.0
-                for each, leases in self.flash.items()
-                if not origin or each.origin == origin
-            ),
-            default=NEVER,
-        )
+    def flash_at(self, line: str) -> float:
+        """When the next flash block is due on this line."""
+        at = self._soonest.get(line)
+        if at is None:
+            at = self._soonest[line] = self._flash_at(line, 0)
+        return at
+
+    def own_flash_at(self, line: str, origin: int) -> float:
+        """The same of the blocks of one origin."""
+        return self._flash_at(line, origin)
+
+    def _flash_at(self, line: str, origin: int) -> float:
+        at = NEVER
+        for each, leases in self.flash.items():
+            if not origin or each.origin == origin:
+                at = min(at, leases[line].until if line in leases else 0.0)
+        return at
 
     def drop(self, block_id: BlockId) -> None:
         """It is not to be sent any more: gone from here, or out of date."""
+        self._soonest.clear()
         if self.flash.pop(block_id, None) is None:
             self._take(block_id)
         self.forget(block_id)
+
+    def _add(self, block_id: BlockId) -> None:
+        wanted, source = self.want[block_id.lane], block_id.source
+        if source not in wanted:
+            wanted[source] = Ranges()
+            self.wanting += 1
+        wanted[source].add(block_id.number)
 
     def _take(self, block_id: BlockId) -> None:
         wanted = self.want[block_id.lane].get(block_id.source)
@@ -254,12 +278,15 @@ class Target:
             wanted.discard(block_id.number)
             if not wanted:
                 del self.want[block_id.lane][block_id.source]
+                self.wanting -= 1
 
     def _set(self, source: Source, lack: Ranges) -> None:
+        wanted = self.want[source.lane]
+        self.wanting += bool(lack) - (source in wanted)
         if lack:
-            self.want[source.lane][source] = lack
+            wanted[source] = lack
         else:
-            self.want[source.lane].pop(source, None)
+            wanted.pop(source, None)
         if not self.tries:
             return
         for block_id in [each for each in self.tries if each.source == source and each.number not in lack]:
@@ -300,13 +327,17 @@ class Expiries:
 
     def due(self, now: float) -> Iterable[tuple[Target, BlockId, Lease]]:
         """Leases that are over."""
-        while self._heap and self._heap[0][0] <= now:
+        while self.at <= now:
             _, _, target, block_id, lease = heapq.heappop(self._heap)
-            current = target.flight.get(block_id.source, {}).get(block_id.number)
-            if current is lease:
-                yield target, block_id, lease
+            yield target, block_id, lease
 
     @property
     def at(self) -> float:
         """When to look again."""
-        return self._heap[0][0] if self._heap else NEVER
+        while self._heap:
+            until, _, target, block_id, lease = self._heap[0]
+            flight = target.flight.get(block_id.source)
+            if flight is not None and flight.get(block_id.number) is lease:
+                return until
+            heapq.heappop(self._heap)
+        return NEVER

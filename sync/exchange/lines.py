@@ -91,9 +91,10 @@ class Debt:
     @property
     def at(self) -> float:
         """When the first of it is due."""
-        return min(
-            self.due, self.gots_at, self.partials_at, min((each.at for each in self.needs.values()), default=NEVER)
-        )
+        at = min(self.due, self.gots_at, self.partials_at)
+        for asking in self.needs.values():
+            at = min(at, asking.at)
+        return at
 
 
 @dataclass(slots=True)
@@ -165,11 +166,13 @@ class Line:
     def spread_s(self, now: float) -> float:
         """Seconds in which one of many who could say or send the same is heard by the others."""
         wait = self.ack_s(now)
-        return wait + max((self.lag or 0.0) - wait, 0.0) / 2
+        return wait + min(
+            max((self.lag or 0.0) - wait, 0.0) / 2, wait
+        )  # who is silent because another spoke answers late
 
     def later_s(self, now: float) -> float:
         """How long those wait for our list who did not bring what is new in it."""
-        return self.ack_s(now) * (4 if self.limits.broadcast else 60)
+        return self.ack_s(now) * (4 if self.limits.broadcast else 240)
 
     def node_at(self, address: str) -> int | None:
         """The node last heard at an address of the bearer."""

@@ -17,7 +17,6 @@ from sync.exchange.peers import Heard, Peer
 from sync.exchange.telling import LANDMARK, WORN, statement
 from sync.ids import BlockId, Lane
 
-GOT_ACKS: Final = 10.0  # acknowledgement waits that a word for a base waits for a frame to join
 EAGER: Final = 8  # times that something urgent is sent again as soon as a list lacks it
 LISTS: Final = (Digest, Delta, Listing)
 
@@ -64,9 +63,7 @@ class Lists:
             if heard is Heard.UNCLEAR:
                 heard = peer.expected(part, neighbour.target.under_way())
         elif isinstance(part, Delta):
-            heard = peer.delta(part, now)
-            if heard is Heard.UNCLEAR and self._same(part):
-                heard = peer.agrees(part.scope, mine)
+            heard = peer.agrees(part.scope, mine, now) if self._same(part) else peer.delta(part, now)
         else:
             heard = peer.listing(part, mine, now)
         neighbour.relay = not part.vouch
@@ -78,14 +75,14 @@ class Lists:
         asking = debt.needs.pop(neighbour.node, None)
         if heard is Heard.NEWS and ((asking is not None and asking.tries) or self._landmark(peer, part)):
             debt.gots[neighbour.node, part.scope] = peer.keep(part.scope)
-            debt.gots_at = min(debt.gots_at, now + GOT_ACKS * line.ack_s(now))
+            debt.gots_at = min(debt.gots_at, now + 0.5 * line.beacon_s)
         self._follow(line, neighbour, now)
         self._echoed(line, debt, peer, part.scope, now)
         if part.vouch and peer.unproven:
             self._prove(line, neighbour, part, now)
 
     def _same(self, part: Delta) -> bool:
-        """Whether a delta that cannot be followed ends in our own vector, by its short name and its node's word for the whole."""
+        """Whether a delta ends in our own vector, by its short name and its node's word for the whole: it need not be followed."""
         ring, digest = self.core.ring, self.core.teller.mine.digest(part.scope)
         if not part.vouch or digest[: len(part.check)] != part.check:
             return False
@@ -124,7 +121,7 @@ class Lists:
             wait = line.spread_s(now) * core.chance.uniform(0.3, 1.3)
             line.owe(now + wait * (QUICKER if lane is Lane.FLASH else 1.0), loud=False)
 
-    def _shy(self, line: Line, target: Target, wanted: bool, now: float) -> None:
+    def _shy(self, line: Line, target: Target, wanted: int, now: float) -> None:
         """What its list shows to be lacking is left for a while to others who can send it too."""
         shy = self._shyness(line, now)
         if target.wanting and not wanted:
@@ -132,9 +129,9 @@ class Lists:
         for block_id, leases in target.flash.items():
             lease = leases.get(line.name)
             if lease is None and shy:
-                leases[line.name] = Lease(line.name, now + QUICKER * shy, now, 0, asked=True)
+                target.overheard(block_id, Lease(line.name, now + QUICKER * shy, now, 0, asked=True))
             elif lease is not None and lease.size and not shy and self._in_vain(line, target, block_id, lease, now):
-                lease.until = min(lease.until, now)
+                target.put_off(lease, min(lease.until, now))
 
     def _in_vain(self, line: Line, target: Target, block_id: BlockId, lease: Lease, now: float) -> bool:
         """Whether a list that lacks a block is younger than its sending, and it was not sent too often already."""
@@ -147,7 +144,8 @@ class Lists:
         for block_id, leases in target.flash.items():
             lease = leases.get(line.name)
             if lease is not None and self._in_vain(line, target, block_id, lease, now):
-                lease.until, lease.asked = min(lease.until, now + QUICKER * shy), True
+                target.put_off(lease, min(lease.until, now + QUICKER * shy))
+                lease.asked = True
         lost = [each for each, lease in target.sent(line.name) if self._in_vain(line, target, each, lease, now)]
         if lost and not target.wanting:
             target.shy[line.name] = now + shy
@@ -215,7 +213,7 @@ class Lists:
             line.debt(neighbour.node).needs.setdefault(neighbour.node, Asking(now))
         if (sending is None or sending.id != part.id) and (lease := target.under(part.id, line.name)) is not None:
             if part.id.lane is Lane.FLASH:
-                lease.until = 0.0
+                target.put_off(lease, 0.0)
             else:
                 target.lapse(part.id)
             target.tries[part.id] = 0  # an answer: no reason for more patience

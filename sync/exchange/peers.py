@@ -66,9 +66,10 @@ class Peer:
             return self._adopt(said.scope, mine, said.digest)
         return self._lost(said.scope, said.digest)
 
-    def agrees(self, scope: int, mine: Vector) -> Heard:
+    def agrees(self, scope: int, mine: Vector, now: float) -> Heard:
         """The peer has what is here."""
-        return self._adopt(scope, mine, mine.digest(scope))
+        heard = self._met(scope, mine.digest(scope), now)
+        return self._adopt(scope, mine, mine.digest(scope)) if heard is Heard.UNCLEAR else heard
 
     def expected(self, said: Digest, sent: Iterable[BlockId]) -> Heard:
         """Whether the digest is that of its vector with everything that was sent to it: then its list need not be asked for."""

@@ -271,12 +271,12 @@ class Sender:
         air = size / line.limits.rate
         patience = max(tries - (QUICK if self._quick(line, block_id, 1) else 1), 0)
         if self._quick(line, block_id, tries):
-            lease.until = now + air + QUICK_S
-            line.hush_until = lease.until
+            until = line.hush_until = now + air + QUICK_S
         elif not target.node:
-            lease.until = now + min(REPEAT_S * 2.0 ** min(patience, 10), MOST_REPEAT_S)
+            until = now + min(REPEAT_S * 2.0 ** min(patience, 10), MOST_REPEAT_S)
         else:
-            lease.until = now + air + line.rto(now, patience) * self.core.chance.uniform(1.0, 1.3)
+            until = now + air + line.rto(now, patience) * self.core.chance.uniform(1.0, 1.3)
+        target.put_off(lease, until)
         lease.at = now
         self.core.expiries.add(target, block_id, lease)
 

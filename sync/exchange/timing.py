@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from sync.exchange.choosing import Choosing
 from sync.exchange.core import CHEAP, Core
 from sync.exchange.ledger import NEVER, Target
@@ -41,26 +39,22 @@ class Timing:
             if target.flash:
                 at = min(at, target.flash_at(name))
         if anyone.flash:
-            at = min(at, anyone.flash_at(name, self.core.log.origin))
+            at = min(at, anyone.own_flash_at(name, self.core.log.origin))
             if not nodes:
                 at = min(at, max(anyone.flash_at(name), anyone.shy.get(name, 0.0)))
         return at
 
-    def _near(self, line: Line, now: float) -> Iterator[Target]:
-        yield from (self.core.neighbours[node].target for node in line.nodes(now))
-        if not line.live(now):
-            yield line.anyone
-
     def _rows_at(self, line: Line, now: float) -> float:
         """When rows or blocks of the lanes beside flash can go."""
-        core = self.core
+        core, nodes = self.core, line.nodes(now)
         at = core.waiting_at[Lane.FLASH] if Lane.FLASH in line.lanes else NEVER
         waits = any(core.waiting_at[lane] < NEVER for lane in CHEAP)
-        for target in self._near(line, now):
+        for target in [core.neighbours[node].target for node in nodes] or [line.anyone]:
             for lane in CHEAP if waits or target.wanting else ():
-                ready = self._ready(line, target, lane, now)
-                if ready < at and lane in line.lanes and self._choosing.open_to(line, target, lane, now):
-                    at = ready
+                if lane in line.lanes and (target.want[lane] or core.waiting_at[lane] < at):
+                    ready = self._ready(line, target, lane, now)
+                    if ready < at and self._choosing.open_to(line, target, lane, now):
+                        at = ready
         return at
 
     def _ready(self, line: Line, target: Target, lane: Lane, now: float) -> float:

@@ -136,7 +136,7 @@ class Pair:
 
 def parts_of(frame: bytes) -> list[Part]:
     """What a frame on a live line holds; nothing of a signed end list."""
-    return [] if frame[0] == ENDS else read_parts(frame[:-MAC])
+    return [] if frame[0] == ENDS else list(read_parts(frame[:-MAC]))
 
 
 def id_of(disk: MemoryDisk, lane: Lane, number: int) -> BlockId:
