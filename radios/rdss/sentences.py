@@ -89,8 +89,8 @@ def _tci(f: Fields) -> Event:
 
 
 def _fki(f: Fields) -> Result:
-    """Two layouts under one address: a time comes first in BDS-3, the command of three letters in 2.1."""
-    return _fki_3(f) if f.cells[0][:1].isdigit() else _fki_2(f)
+    """Two layouts under one address: a time (or none yet) comes first in BDS-3, the command of three letters in 2.1."""
+    return _fki_2(f) if f.cells[0].isalpha() else _fki_3(f)
 
 
 def _fki_2(f: Fields) -> Result:

@@ -207,7 +207,7 @@ def in_memory(terminal: TerminalSim) -> Callable[[int], Awaitable[Port]]:
 
 def stream(options: Mapping[str, str]) -> _Line:
     """`sim:rdss?family=bds3&card=4204990&level=2&frequency=60`: a terminal alone under its satellite, which it hears itself by."""
-    allowed = ("family", "card", "level", "frequency", "letters", "nmea", "delay")
+    allowed = ("family", "card", "level", "frequency", "beams", "letters", "nmea", "delay", "loss")
     if unknown := set(options) - set(allowed):
         raise ValueError(f"unknown option {', '.join(sorted(unknown))}; allowed are {', '.join(allowed)}")
     numbers = {"card": 4204990, "level": 2, "frequency": 60} | {
@@ -215,8 +215,9 @@ def stream(options: Mapping[str, str]) -> _Line:
     }
     family = Family(options.get("family", Family.V3.value))
     card = Card(numbers["card"], frequency_s=numbers["frequency"], level=numbers["level"])
-    traits = Traits(family, letters=options.get("letters") != "no", nmea=float(options.get("nmea", "0")))
-    sky = Sky(delay_s=float(options.get("delay", 3.8)))
+    beams, letters = int(options.get("beams", "4")), options.get("letters") != "no"
+    traits = Traits(family, beams, letters, float(options.get("nmea", "0")))
+    sky = Sky(float(options.get("loss", "0")), delay_s=float(options.get("delay", 3.8)))
     return _Line(TerminalSim(card, SatelliteSim(sky), traits))
 
 

@@ -137,6 +137,7 @@ def test_the_two_layouts_of_a_result_are_told_apart() -> None:
     early = only(sentence(b"BDFKI,TXA,N,N,0,0112"))
     assert early == Result("TXA", False, Refusal.EARLY, 72)
     assert only(sentence(b"BDFKI,093011.00,TCQ,N,1,37")) == Result("TCQ", False, Refusal.EARLY, 37)
+    assert only(sentence(b"BDFKI,,TCQ,N,1,37")) == Result("TCQ", False, Refusal.EARLY, 37), "no time yet"
     assert only(sentence(b"BDFKI,TXA,N,Y,3,0000")) == Result("TXA", False, Refusal.SILENCE, 0)
 
 

@@ -6,6 +6,7 @@ import asyncio
 
 import pytest
 
+from hardware.clock import SystemClock
 from hardware.ports import Port, SourceStream, open_port
 from hardware.virtual import VirtualClock, run_virtual
 from radios.rdss.bearer import Opener
@@ -97,3 +98,11 @@ def test_a_simulated_terminal_is_a_port() -> None:
             return await port.read(2)
 
     assert b"$BDICI,0166166," in asyncio.run(main())
+
+
+def test_a_simulated_terminal_without_a_beam_or_a_card() -> None:
+    async def main(options: str) -> list[str]:
+        clock = SystemClock()
+        return [line.name async for line in selftest(f"sim:rdss?{options}", clock=clock)]
+
+    assert asyncio.run(main("beams=0"))[-1] == "down" and asyncio.run(main("card=0&loss=1"))[-1] == "down"
