@@ -305,7 +305,8 @@ class Channel:
         """Tell until cancelled."""
         while True:
             self._wake.clear()
-            self._due.sort(key=lambda each: each[0])
+            now = self._clock.mono()
+            self._due.sort(key=lambda each: (max(each[0], now), each[1]))  # of what is due the longest waiting first
             wait = self._due[0][0] - self._clock.mono() if self._due else None
             if wait is not None and wait <= 0:
                 await self._next(present())

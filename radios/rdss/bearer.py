@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 BAUDS: Final = (115_200, 19_200, 9_600)
 RESULT_S: Final = 10.0  # shipped programs wait 2 to 8 s for the result of a send
 IDLE_S: Final = 150.0
+YIELD_S: Final = 2.0  # a free slot that no frame has taken for so long is for plain words again
 SHORTEST_S: Final = 0.05
 INBOX: Final = 64
 LARGEST, LARGEST_40 = 10**10, 1 << 24
@@ -72,6 +73,7 @@ class RdssBearer:
         self._open = self._by_name if isinstance(port, str) else port
         self._bauds = (baud,) if baud else BAUDS
         self._turn = 0
+        self._posted = False  # the last slot went to plain words
         self._nmea, self._heard = nmea, heard
         self._port: Port | None = None
         self._result: asyncio.Future[Result] | None = None
@@ -102,12 +104,19 @@ class RdssBearer:
     async def send(self, frame: bytes, to: str = "") -> None:
         """Have the terminal radiate a frame and wait for its result; LinkDown, LinkBusy or FrameTooLong."""
         await self._transmit(self._card_of(to), binary(frame, self.settings.letters))
+        self._posted = False
         self.health.sent(len(frame), self.clock.mono())
 
     async def post(self, text: str, card: int) -> None:
-        """Plain words to an ordinary terminal; FrameTooLong when they do not fit one message."""
+        """Plain words to an ordinary terminal; FrameTooLong when they do not fit one message.
+
+        Of two slots in a row the second is a frame's: LinkBusy while one might still take it.
+        """
+        if self._posted and not self.slots.wait_s() and (left := YIELD_S - self.slots.free_s()) > 0:
+            raise LinkBusy(f"{self.name}: frames first", left)
         try:
             await self._transmit(card, mixed(text))
+            self._posted = True
         except UnicodeEncodeError as error:
             raise FrameTooLong(f"{self.name}: {text[error.start]!r} is not in GBK") from error
 

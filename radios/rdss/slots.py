@@ -23,6 +23,10 @@ class Slots:
         """Seconds until a send is free; 0 when it is."""
         return max(self._free_at - self._clock.mono(), 0.0)
 
+    def free_s(self) -> float:
+        """Seconds since a send became free; 0 while none is."""
+        return max(self._clock.mono() - self._free_at, 0.0)
+
     def take(self, period_s: float) -> None:
         """A send begins: the next is free a period later. Noted before the terminal hears of it."""
         self._set(period_s, period_s)

@@ -16,7 +16,7 @@ from meshtastic.protobuf.portnums_pb2 import PortNum
 from edge.crowd import ALARMS, ALL_SAYINGS, SAYINGS, SENDERS, URGENT, WINDOW_S, Crowd, Weight
 from edge.folds import alarms, field
 from edge.gather import Context, Gather
-from edge.guests import MARK, Guests, Note
+from edge.guests import MARK, Channel, Guests, Note
 from edge.outlets import MeshOutlet, RdssOutlet, cut, outlet
 from edge.store.reader import EventLine, Reader
 from edge.store.store import Store
@@ -24,6 +24,7 @@ from edge.store.unpacking import passed_on
 from edge.supervisor import Reporter, Supervisor
 from hardware.clock import SystemClock
 from hardware.driver import Health, Heard
+from hardware.errors import LinkBusy
 from radios.meshtastic.bearer import MeshtasticBearer
 from radios.meshtastic.driver import MeshtasticDriver
 from radios.meshtastic.fake import FakeRadio
@@ -266,6 +267,33 @@ async def test_with_no_guest_there_nothing_is_sent_and_one_node_speaks_for_all(s
         guests.heard(said(text, "!000000ff"))
         assert not [due for channel in guests._channels for due in channel._due if due[2].text == text]
     assert not [each for each in lines(store, "guest.text") if MARK in str(field(each.event, "text"))]
+
+
+async def test_of_what_is_due_the_longest_waiting_is_told_first(store: Store) -> None:
+    """A busy link must not tell one guest twice before it has told the next one once."""
+    told: list[tuple[str, str]] = []
+
+    class Slow(Told):
+        free_at = 0.0
+
+        async def say(self, note: Note, to: str) -> None:
+            now = store.clock.mono()
+            if now < self.free_at:
+                raise LinkBusy("busy", self.free_at - now)
+            self.free_at = now + 0.05
+            told.append((note.text, to))
+
+        def whom(self, present: list[str]) -> list[str]:
+            return ["a", "b", "c"]
+
+    channel = Channel(Slow(), store.clock)
+    task = asyncio.create_task(channel.run(list))
+    for number in range(2):
+        channel.plan(store.clock.mono() + number * 0.02, Note(str(number)))
+    await until(lambda: len(told) == 6)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert [text for text, _ in told] == ["0", "0", "0", "1", "1", "1"]
 
 
 async def test_a_stock_phone_over_the_radio(store: Store) -> None:

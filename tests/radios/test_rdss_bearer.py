@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -342,6 +342,40 @@ def test_words_of_ordinary_terminals_and_frames_of_strangers() -> None:
             await field.until(lambda: len(field.words) == 3)
             text = str(field.words[2].body["text"])
             assert text.startswith("收到; [2J安4长") and len(text) <= 240 and text.isprintable()
+
+    run_virtual(main)
+
+
+def test_of_two_slots_one_is_for_frames() -> None:
+    """Words to eight guests three times each would hold the link for half an hour."""
+
+    async def main() -> None:
+        async with Field(Traits(), Traits()).up() as field:
+            one = field.bearers[0]
+            took: list[str] = []
+
+            async def words() -> None:
+                while True:
+                    try:
+                        await one.post("撤离", 777)
+                        took.append("words")
+                    except LinkBusy as busy:
+                        await asyncio.sleep(busy.wait_s)
+
+            async def frames() -> None:
+                while took.count("frame") < 4:
+                    await asyncio.sleep(one.budget().wait_s)
+                    await asyncio.sleep(0.5)  # what the exchange and the store take
+                    with suppress(LinkBusy):
+                        await one.send(b"flash", "2")
+                        took.append("frame")
+
+            posting = asyncio.create_task(words())
+            await frames()
+            assert took == ["words", "frame"] * 4
+            await asyncio.sleep(200)
+            assert took[8:] == ["words"] * 3, "nobody else wants it"
+            posting.cancel()
 
     run_virtual(main)
 
