@@ -13,8 +13,8 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from bench.outage_peers import Broker
-from bench.sync import HOUR, config_file, count, fill, until, workload
+from bench.rig import MQTT, Mosquitto, child, count, until
+from bench.sync import HOUR, fill, workload
 from edge import keys
 from edge.config import load
 from edge.demo.processes import Child
@@ -44,13 +44,13 @@ def run(hours: float = 1.0) -> dict[str, Any]:
 
 async def _run(folder: Path, hours: float) -> dict[str, Any]:
     keys.create(folder / "keys", {1: Role.COMMAND, 2: Role.MEMBER})
-    broker = Broker(folder / "broker", "")
+    broker = Mosquitto(folder)
     await broker.start()
     gate = Gate("127.0.0.1", broker.port, RATE)
     gate.open = False
     await gate.start()
-    central = Child("central", config_file(folder, "central", 1, broker.port), folder / "central1" / "sanduan.db")
-    agent = Child("agent", config_file(folder, "agent", 2, gate.port), folder / "agent2" / "sanduan.db")
+    central = child(folder, "central", "C1", 1, MQTT.format(port=broker.port))
+    agent = child(folder, "agent", "V1", 2, MQTT.format(port=gate.port))
     try:
         rows = _waiting(agent, hours)
         await asyncio.gather(central.start(), agent.start())

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from bench.outage_peers import Mosquitto, Tap
+from bench.outage_peers import Bridge
 from bench.outage_sanduan import Sanduan
+from radios.gate import Gate
 
 RATE: Final = 100
 URGENT: Final = 100  # one in so many
@@ -27,11 +28,11 @@ LATE_S: Final = 5.0  # after the link is back, an urgent message should be there
 
 
 class Side(Protocol):
-    """A system under test: an edge that acknowledges, a centre that receives, a link between them through a Tap."""
+    """A system under test: an edge that acknowledges, a centre that receives, a link between them through a gate."""
 
     name: str
     abreast: int  # messages that may wait for their acknowledgement at once
-    tap: Tap
+    gate: Gate
     arrived: dict[int, list[float]]  # message number -> when it was seen at the centre, each time
 
     async def start(self) -> None:
@@ -87,14 +88,14 @@ async def play(side: Side) -> dict[str, Any]:
 
 
 def _script(side: Side, run: Play) -> Iterator[tuple[float, Any]]:
-    async def cut(down: bool) -> None:
-        await side.tap.cut(down)
+    async def back() -> None:
+        side.gate.reopen()
         run.back = time.monotonic()
 
-    yield AWAY[0], cut(True)
+    yield AWAY[0], side.gate.shut()
     for at in CRASHES:
         yield at, side.crash()
-    yield AWAY[1], cut(False)
+    yield AWAY[1], back()
 
 
 async def _settled(side: Side, run: Play) -> None:
@@ -115,13 +116,13 @@ def _row(side: Side, run: Play) -> dict[str, Any]:
         "urgent_lost": len(urgent) - len(waits),
         "urgent_late": sum(wait > LATE_S for wait in waits),
         "urgent_last_s_after_link": round(max(waits, default=0.0), 2),
-        "link_bytes": side.tap.bytes,
+        "link_bytes": side.gate.forward + side.gate.back,
     }
 
 
 def sides(folder: Path) -> list[Side]:
     """Everybody who plays, in order."""
-    return [Mosquitto(folder, best=False), Mosquitto(folder, best=True), Sanduan(folder)]
+    return [Bridge(folder, best=False), Bridge(folder, best=True), Sanduan(folder)]
 
 
 def run() -> dict[str, Any]:

@@ -9,36 +9,20 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any, Final
 
-from bench.outage_peers import PAYLOAD, Tap, free_port
+from bench.outage_peers import PAYLOAD
+from bench.rig import MQTT, QUICK, child, free_port
 from edge import intents
-from edge.demo.processes import Child
-from edge.keys import create, file_of
+from edge.keys import create
 from edge.store.connect import fetch, open_reader
 from hardware.errors import DecodeError, LinkDown
+from radios.gate import Gate
 from sync.events import BY_NAME, key
 from sync.seal.contract import Role
 
 LOOK_S: Final = 0.05
 WORDS: Final = ("sos", "message")  # urgent, and not
 TEXT: Final = {BY_NAME[word].number: str(key(word, "text")) for word in WORDS}
-CONFIG: Final = """
-[station]
-id = "{id}"
-role = "{role}"
-node = {node}
-data = "{id}"
-[incident]
-lat = 30.15
-lon = 119.1
-start = 2026-07-20T05:00:00+08:00
-central = [1]
-[keys]
-file = "{keys}"
-[sticks]
-watch = []
-"""
 BROKER: Final = '[broker]\nlisten = "127.0.0.1:{port}"\n'
-LINK: Final = '[bearers.mqtt]\ntype = "mqtt"\nbrokers = ["mqtt://127.0.0.1:{port}"]\nkeepalive_s = 5\n'
 
 
 class Sanduan:
@@ -48,25 +32,18 @@ class Sanduan:
     abreast = 16
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder / self.name
-        create(self._folder / "keys", {1: Role.COMMAND, 2: Role.MEMBER})
-        port = free_port()
-        self.tap = Tap(port)
-        self._central = self._child("central", "C1", 1, BROKER.format(port=port))
-        self._agent = self._child("agent", "V1", 2, LINK.format(port=self.tap.port))
+        home, port = folder / self.name, free_port()
+        create(home / "keys", {1: Role.COMMAND, 2: Role.MEMBER})
+        self.gate, self._way = Gate("127.0.0.1", port), free_port()
+        self._central = child(home, "central", "C1", 1, BROKER.format(port=port))
+        self._agent = child(home, "agent", "V1", 2, MQTT.format(port=self._way) + QUICK)
         self.arrived: dict[int, list[float]] = {}
         self._looking: asyncio.Task[None] | None = None
-
-    def _child(self, role: str, name: str, node: int, more: str) -> Child:
-        file = self._folder / f"{name}.toml"
-        keys = file_of(self._folder / "keys", node)
-        file.write_text(CONFIG.format(id=name, role=role, node=node, keys=keys) + more, encoding="utf-8")
-        return Child(role, file, self._folder / name / "sanduan.db")
 
     async def start(self) -> None:
         """Central with its broker, the link, the agent."""
         await self._central.start()
-        await self.tap.start()
+        await self.gate.start(self._way)
         await self._agent.start()
         self._looking = asyncio.create_task(self._look())
 
@@ -91,7 +68,7 @@ class Sanduan:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
         await asyncio.gather(self._agent.stop(), self._central.stop())
-        await self.tap.stop()
+        await self.gate.stop()
 
     async def _look(self) -> None:
         """Read what is new at central, again and again."""

@@ -12,17 +12,16 @@ import os
 import random
 import tempfile
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, Final
 
-from bench.outage_peers import Broker
+from bench.rig import MQTT, Mosquitto, child, count, node_file, until
 from edge import keys
 from edge.config import load
 from edge.demo.processes import Child
 from edge.roles import Station
-from edge.store.connect import fetch, open_reader
 from edge.store.store import Store
 from hardware.clock import ClockQuality, Stamp
 from hardware.errors import StoreError
@@ -38,27 +37,6 @@ JITTER_MS: Final = 4
 METRE_E7: Final = 1e7 / 111_195
 BARS: Final = {"bytes_per_row": 5.0, "seconds": 10.0, "delta_bytes": 3600, "first_stored_s": 2.0, "idle_percent": 2.0}
 IDLE_S: Final = 20.0
-PATIENCE_S: Final = 600.0
-CONFIG: Final = """
-[station]
-id = "{id}"
-role = "{role}"
-node = {node}
-data = "{id}"
-[incident]
-lat = 30.15
-lon = 119.1
-start = 2026-07-20T05:00:00+08:00
-central = [1]
-[keys]
-file = "keys/node{node}.keys"
-[sticks]
-watch = []
-[bearers.mqtt]
-type = "mqtt"
-brokers = ["mqtt://127.0.0.1:{port}"]
-{more}
-"""
 WEARABLE: Final = '[wearables.P1]\ndriver = "sim.wearable"'
 
 
@@ -94,38 +72,15 @@ def workload(begin: Stamp, seconds: int, first: int = 1) -> list[Observation]:
     return [row for rows in zip(*tracks) for row in rows]
 
 
-def config_file(folder: Path, role: str, node: int, port: int, more: str = "") -> Path:
-    """The configuration of a node with one MQTT link."""
-    name = f"{role}{node}"
-    file = folder / f"{name}.toml"
-    file.write_text(CONFIG.format(id=name, role=role, node=node, port=port, more=more), encoding="utf-8")
-    return file
-
-
-def count(path: Path, sql: str = "SELECT count(*) FROM observation") -> int:
-    """The one number that a query gives."""
-    with closing(open_reader(path)) as conn:
-        return int(fetch(conn, path, sql)[0][0] or 0)
-
-
-async def until(true: Callable[[], bool], every_s: float = 0.02) -> float:
-    """Seconds until it is so."""
-    begun = time.monotonic()
-    async with asyncio.timeout(PATIENCE_S):
-        while not true():  # noqa: ASYNC110 (another process's file tells nobody)
-            await asyncio.sleep(every_s)
-    return time.monotonic() - begun
-
-
 @asynccontextmanager
 async def _field(folder: Path) -> AsyncIterator[tuple[Child, Gate]]:
     """Broker, gate and a central that runs."""
     keys.create(folder / "keys", {1: Role.COMMAND, 2: Role.MEMBER})
-    broker = Broker(folder / "broker", "")
+    broker = Mosquitto(folder)
     await broker.start()
     gate = Gate("127.0.0.1", broker.port)
     await gate.start()
-    central = Child("central", config_file(folder, "central", 1, broker.port), folder / "central1" / "sanduan.db")
+    central = child(folder, "central", "C1", 1, MQTT.format(port=broker.port))
     try:
         await central.start()
         yield central, gate
@@ -139,7 +94,7 @@ async def _transfer(folder: Path) -> dict[str, Any]:
     """The hour, then a minute, then one row."""
     found: dict[str, Any] = {"rows": WALKERS * HOUR, "seed": SEED}
     async with _field(folder) as (central, gate):
-        config = load(config_file(folder, "agent", 2, gate.port))
+        config = load(node_file(folder, "agent", "V1", 2, MQTT.format(port=gate.port)))
         config.store.parent.mkdir(parents=True)
         with closing(Store.open(config.store, 2)) as store:
             now = store.clock.stamp()
@@ -197,12 +152,12 @@ async def _quiet(gate: Gate) -> int:
 async def _start(folder: Path) -> dict[str, Any]:
     """From starting the process of an agent to its first reading in the store; then an idle one's share of a core."""
     async with _field(folder) as (_, gate):
-        busy = Child("agent", config_file(folder, "agent", 2, gate.port, WEARABLE), folder / "agent2" / "sanduan.db")
+        busy = child(folder, "agent", "V1", 2, MQTT.format(port=gate.port) + WEARABLE)
         starting = asyncio.create_task(busy.start())
         first = await until(lambda: busy.store.exists() and _stored(busy.store))
         await starting
         await busy.stop()
-        idle = Child("agent", config_file(folder, "agent", 2, gate.port), busy.store)
+        idle = child(folder, "agent", "V1", 2, MQTT.format(port=gate.port))
         await idle.start()
         await asyncio.sleep(3.0)
         before = _cpu_s(idle.pid)

@@ -9,37 +9,15 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from edge.demo.processes import Child
+from bench.rig import MQTT, QUICK, child
 from edge.demo.tally import Tally, tally
 from edge.devices import HUSH
-from edge.keys import create, file_of
+from edge.keys import create
 from edge.store.connect import fetch, open_reader
 from sync.seal.contract import Role
 
 CENTRAL, AGENT = 1, 2
 ROLES = {CENTRAL: Role.COMMAND, AGENT: Role.MEMBER}
-COMMON = """
-[station]
-id = "{id}"
-role = "{role}"
-node = {node}
-data = "{id}"
-[incident]
-lat = 30.15
-lon = 119.1
-start = 2026-07-20T05:00:00+08:00
-central = [1]
-[keys]
-file = "{keys}"
-[sticks]
-watch = []
-"""
-MQTT = """
-[bearers.mqtt]
-type = "mqtt"
-brokers = ["mqtt://127.0.0.1:{port}"]
-keepalive_s = 5
-"""
 WEARABLE = """
 [wearables.{name}]
 driver = "sim.wearable"
@@ -62,14 +40,8 @@ class FieldRig:
         create(folder / "keys", ROLES)
         (folder / "V1").mkdir()
         wearables = "".join(WEARABLE.format(name=f"P{n}", seed=n, rate_s=rate_s) for n in range(people))
-        self.central = self._child("central", "C1", CENTRAL, MQTT.format(port=port))
-        self.agent = self._child("agent", "V1", AGENT, MQTT.format(port=agent_port or port) + wearables)
-
-    def _child(self, role: str, name: str, node: int, more: str) -> Child:
-        file = self.folder / f"{name}.toml"
-        common = COMMON.format(id=name, role=role, node=node, keys=file_of(self.folder / "keys", node))
-        file.write_text(common + more, encoding="utf-8")
-        return Child(role, file, self.folder / name / "sanduan.db")
+        self.central = child(folder, "central", "C1", CENTRAL, MQTT.format(port=port) + QUICK)
+        self.agent = child(folder, "agent", "V1", AGENT, MQTT.format(port=agent_port or port) + QUICK + wearables)
 
     async def start(self) -> None:
         """Both at once."""

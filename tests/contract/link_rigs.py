@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Protocol
 
 from aiomqtt import Client
-from brokers import AnyBroker, Embedded, Mosquitto
+from brokers import AnyBroker, Embedded
 
+from bench.rig import Mosquitto
 from hardware.clock import Clock, ClockQuality, SystemClock
 from hardware.driver import Health
 from hardware.errors import PortMissing

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from brokers import free_port
-from field_rig import COMMON, FieldRig
+from field_rig import FieldRig
 
+from bench.rig import free_port, node_file
 from edge import keys
 from edge.alone import alone
 from edge.config import load
@@ -39,10 +39,7 @@ def write(folder: Path, name: str, role: str, node: int, more: str) -> Path:
     """A configuration file; the incident's keys are made with the first one."""
     if not (folder / "keys").exists():
         keys.create(folder / "keys", ROLES)
-    file = folder / f"{name}.toml"
-    common = COMMON.format(id=name, role=role, node=node, keys=keys.file_of(folder / "keys", node))
-    file.write_text(common + more, encoding="utf-8")
-    return file
+    return node_file(folder, role, name, node, more)
 
 
 @asynccontextmanager

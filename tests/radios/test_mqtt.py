@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
@@ -11,8 +10,9 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 import pytest
-from brokers import AnyBroker, Embedded, Mosquitto, free_port
+from brokers import AnyBroker, Embedded
 
+from bench.rig import Mosquitto, free_port
 from hardware.driver import Health
 from hardware.errors import FrameTooLong, LinkBusy, LinkDown
 from radios.gate import Gate
@@ -156,7 +156,7 @@ def test_mqtt_5_with_tls_and_the_right_root_only(tmp_path: Path) -> None:
     cert, key = certificate(tmp_path)
 
     async def main() -> None:
-        broker = Mosquitto(tmp_path, f"user {getpass.getuser()}\ncertfile {cert}\nkeyfile {key}\n")
+        broker = Mosquitto(tmp_path, f"certfile {cert}\nkeyfile {key}\n")
         await broker.start()
         trusting = bearer(broker.port, 7, tls=True, ca_file=str(cert))
         wary = bearer(broker.port, 8, tls=True)
@@ -176,7 +176,7 @@ def test_a_user_name_over_tls_and_a_wrong_password_said(tmp_path: Path) -> None:
     subprocess.run(["mosquitto_passwd", "-c", "-b", str(users), "v7", "river"], check=True, capture_output=True)
     users.chmod(0o600)
     cert, key = certificate(tmp_path)
-    lines = f"allow_anonymous false\npassword_file {users}\ncertfile {cert}\nkeyfile {key}\nuser {getpass.getuser()}\n"
+    lines = f"allow_anonymous false\npassword_file {users}\ncertfile {cert}\nkeyfile {key}\n"
 
     async def main() -> None:
         broker = Mosquitto(tmp_path, lines)

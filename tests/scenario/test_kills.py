@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 from aiomqtt import Client
-from brokers import Mosquitto
 from field_rig import FieldRig
 
+from bench.rig import Mosquitto
 from radios.gate import Gate
 
 pytestmark = pytest.mark.peer("mosquitto")

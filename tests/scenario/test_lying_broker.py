@@ -8,8 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from brokers import AnyBroker, Embedded, Mosquitto
+from brokers import AnyBroker, Embedded
 
+from bench.rig import Mosquitto
 from edge.node import Node
 from edge.sim.memory import MemoryDisk
 from edge.supervisor import Supervisor
