@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from edge import config as configuration
 from edge.config import Named, Options
@@ -15,6 +15,9 @@ from hardware.clock import Clock
 from hardware.driver import Health, Heard
 from radios.bearer import Bearer
 from sync.seal.keyring import Keyring
+
+if TYPE_CHECKING:
+    from radios.mqtt import Broker
 
 LOOPBACK: Final = "127.0.0.1"
 ANYWHERE: Final = ("0.0.0.0", "::")
@@ -35,15 +38,21 @@ class Site:
     heard: Callable[[Heard], None]
 
 
-def mqtt(name: str, options: Options, site: Site) -> Bearer:
-    """Brokers tried in order."""
-    from radios.mqtt import Broker, MqttBearer, password
+def entries(options: Options) -> list[Broker]:
+    """The brokers of a link, in order; ConfigError when the password file cannot be read."""
+    from radios.mqtt import Broker, password
 
     secret = password(options["password_file"])
     entry = (options["username"], secret, options["ca_file"], options["cert_file"], options["key_file"])
-    brokers = [Broker(*where, *entry) for where in configuration.brokers(options["brokers"])]
+    return [Broker(*where, *entry) for where in configuration.brokers(options["brokers"])]
+
+
+def mqtt(name: str, options: Options, site: Site) -> Bearer:
+    """Brokers tried in order."""
+    from radios.mqtt import MqttBearer
+
     return MqttBearer(
-        name, brokers, site.keyring.incident, site.node, site.clock.mono, site.central, options["keepalive_s"]
+        name, entries(options), site.keyring.incident, site.node, site.clock.mono, site.central, options["keepalive_s"]
     )
 
 

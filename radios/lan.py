@@ -73,7 +73,7 @@ class LanBearer:
     ) -> None:
         self.name = name
         self.limits = Limits(mtu=MTU, rate=12_500_000.0)
-        self.health = LinkHealth()
+        self.health = LinkHealth(since=clock.mono())
         self.port = port
         self._clock, self._prove, self._host, self._find, self._retry_s = clock, prove, host, find, retry_s
         self._listed = tuple(dict.fromkeys(peers))

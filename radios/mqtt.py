@@ -40,6 +40,7 @@ ACK_S: Final = 20.0
 SESSION_S: Final = 86_400
 RETRY_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0, 15.0)
 BAD_VERSION: Final = frozenset({1, 132})  # CONNACK: unacceptable protocol level, in 3.1.1 and in 5
+UNTRUSTED: Final = "the broker's certificate is not trusted (代理证书不可信)"
 REFUSED: Final = frozenset({4, 5, 134, 135})  # bad user name or password, not authorised
 
 _quiet = logging.getLogger(f"{__name__}.client")
@@ -149,7 +150,7 @@ class MqttBearer:
     ) -> None:
         self.name = name
         self.limits = Limits(mtu=MTU, rate=100_000.0, cost=1)
-        self.health = LinkHealth()
+        self.health = LinkHealth(since=mono())
         self._brokers, self._node, self._mono, self._central = brokers, node, mono, central
         self._keepalive_s, self._retry_s = keepalive_s, retry_s
         self._root = f"sanduan/{tag(incident)}"
@@ -228,7 +229,8 @@ class MqttBearer:
                 return await self._session(broker)
             return "user name or password refused (用户名或口令被拒)" if code in REFUSED else str(error)
         except (MqttError, OSError, ValueError) as error:
-            return str(error) or "connection lost"
+            said = str(error) or "connection lost"
+            return f"{UNTRUSTED}: {said.partition('verify failed: ')[2]}" if "CERTIFICATE_VERIFY" in said else said
         finally:
             self._drop()
         return "connection closed"

@@ -6,17 +6,20 @@ import asyncio
 import json
 import os
 import shutil
+import ssl
 import stat
 import sys
 from argparse import Namespace
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any, Final
 
 from edge import intents, keys
-from edge.config import Config, Named, brokers, listen, load, problems
+from edge.bearers import entries
+from edge.config import Config, Named, listen, load, problems
 from edge.sticks import usual_places
 from edge.store.reader import Reader
 from hardware.clock import SystemClock
@@ -33,6 +36,10 @@ LITTLE_BYTES: Final = 200_000_000
 SMALLEST: Final = (80, 24)
 ADAPTERS: Final = Path("/sys/class/bluetooth")
 PORTS: Final = Path("/dev/serial/by-id")
+SIMULATED: Final = {
+    "rdss": "radios.rdss",
+    "meshtastic": "radios.meshtastic.radio",
+}  # modules that bring sim: ports with them
 FACTS: Final = {
     "since_s": ("已 {} 秒", "for {} s"),
     "last_in_s": ("末次收 {} 秒前", "last byte in {} s ago"),
@@ -196,6 +203,8 @@ def _facts(row: Mapping[str, Any], words: Words) -> str:
 async def _port(named: Named, _: Config) -> tuple[State, Said]:
     """Whether the port opens; nothing is written to it."""
     name = str(named.options["port"])
+    if named.kind in SIMULATED:
+        import_module(SIMULATED[named.kind])
     try:
         await (await open_port(name)).close()
     except PortBusy as error:
@@ -207,11 +216,13 @@ async def _port(named: Named, _: Config) -> tuple[State, Said]:
     return State.OK, (f"{name} 可用", f"{name} opens")
 
 
-async def _reached(host: str, port: int) -> str:
-    """Why nobody answers at an address; "" when somebody does."""
+async def _reached(host: str, port: int, tls: ssl.SSLContext | None = None) -> str:
+    """Why nobody answers at an address; "" when somebody does. ssl.SSLError where somebody does who is not to be trusted."""
     try:
         async with asyncio.timeout(CONNECT_S):
-            _, writer = await asyncio.open_connection(host, port)
+            _, writer = await asyncio.open_connection(host, port, ssl=tls)
+    except ssl.SSLError:
+        raise
     except OSError as error:
         return str(error) or "time-out"
     writer.transport.abort()
@@ -250,11 +261,19 @@ async def _mqtt(named: Named, _: Config) -> tuple[State, Said]:
     for name in ("password_file", "ca_file", "cert_file", "key_file"):
         if named.options[name] and not os.access(named.options[name], os.R_OK):
             return State.BAD, (f"读不到 {name} {named.options[name]}", f"{name} {named.options[name]} cannot be read")
-    why = ""
-    for host, port, _tls in brokers(named.options["brokers"]):
-        why = await _reached(host, port)
+    why, refused = "", None
+    for broker in entries(named.options):
+        try:
+            why = await _reached(broker.host, broker.port, broker.context())
+        except ssl.SSLError as error:
+            refused = refused or (f"{broker} TLS 不通:{error}", f"{broker} and TLS do not agree: {error}")
+            continue
+        except ConfigError as error:
+            return State.BAD, (str(error), str(error))
         if not why:
-            return State.OK, (f"{host}:{port} 有应答", f"{host}:{port} answers")
+            return State.OK, (f"{broker} 有应答", f"{broker} answers")
+    if refused:
+        return State.BAD, refused
     return State.WARN, (f"现在连不上,会一直重试:{why}", f"no broker answers now, it keeps trying: {why}")
 
 

@@ -122,6 +122,8 @@ def test_before_it_runs_it_is_down(make: Make, tmp_path: Path) -> None:
     async def act(rig: Rig) -> None:
         for end in ends(rig):
             assert not up(end) and end.health.why
+            now = asyncio.get_running_loop().time()
+            assert end.health.row(now, end.budget())["since_s"] < 60, "not since the machine was started"
             assert end.budget().messages_left == 0 < end.budget().wait_s
             with pytest.raises(LinkDown):
                 await end.send(b"x")

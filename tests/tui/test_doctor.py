@@ -7,6 +7,10 @@ import json
 import os
 import pty
 import socket
+import ssl
+import subprocess
+import threading
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -89,6 +93,10 @@ port = "/dev/no-such-port"
 [devices.tape]
 driver = "nmea.gnss"
 port = "replay:no.nmea"
+[bearers.bd]
+type = "rdss"
+port = "sim:rdss?beams=0"
+cards = {{1 = 4204986}}
 [devices.play]
 driver = "sim"
 port = "sim:gas4"
@@ -102,6 +110,7 @@ adapter = "no-such-adapter"
     assert seen["devices.there"][0] is State.OK
     assert seen["devices.gone"][0] is State.BAD and "/dev/no-such-port" in seen["devices.gone"][1]
     assert seen["devices.tape"][0] is State.BAD and "no.nmea" in seen["devices.tape"][1]
+    assert seen["bearers.bd"] == (State.OK, "sim:rdss?beams=0 opens")
     assert seen["devices.play"] == (State.OK, "simulated")
     assert seen["wearables.P01"] == (State.BAD, "there is no Bluetooth adapter no-such-adapter")
 
@@ -143,6 +152,30 @@ device = "radio"
     assert seen["bearers.nofile"][0] is State.BAD and "no.pem" in seen["bearers.nofile"][1]
     assert seen["bearers.taken"][0] is State.BAD
     assert seen["bearers.lora"] == (State.OK, "through the radio radio")
+
+
+@pytest.mark.peer("openssl")
+def test_a_broker_whose_certificate_nobody_vouches_for_is_a_fault(file: Path) -> None:
+    cert, key = file.parent / "broker.pem", file.parent / "broker.key"
+    make = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=127.0.0.1"]
+    names = ["-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)]
+    subprocess.run([*make, *names], check=True, capture_output=True)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(cert, key)
+
+    def serve(there: socket.socket) -> None:
+        for _ in range(2):
+            with suppress(OSError), context.wrap_socket(there.accept()[0], server_side=True) as secure:
+                secure.recv(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as there:
+        serving = threading.Thread(target=serve, args=(there,))
+        serving.start()
+        link = f'type = "mqtt"\nbrokers = ["mqtts://127.0.0.1:{there.getsockname()[1]}"]'
+        seen = found(file, f'[bearers.wrong]\n{link}\n[bearers.right]\n{link}\nca_file = "{cert}"\n')
+        serving.join()
+    assert seen["bearers.wrong"][0] is State.BAD and "certificate" in seen["bearers.wrong"][1]
+    assert seen["bearers.right"][0] is State.OK
 
 
 def test_with_an_agent_at_work_its_own_word_counts(file: Path) -> None:
