@@ -122,8 +122,9 @@ class Guests:
 
     def _words(self, item: Heard, text: str) -> None:
         if text.startswith(MARK):
-            for channel in self._channels:
-                channel.said(text)  # by another node
+            if item.body.get("to") == "":  # by another node, to everybody; said to us alone it has told nobody
+                for channel in self._channels:
+                    channel.said(text)
             return
         acts, crowd, now = guest_words.read(text), self._crowd(item), self._store.clock.mono()
         sos = any(_begins(act) for act in acts) and crowd.cries(item.sender, now)

@@ -264,8 +264,12 @@ async def test_with_no_guest_there_nothing_is_sent_and_one_node_speaks_for_all(s
         await until(lambda: told.notes)
         text = told.notes[0][0].text
         assert text.startswith(MARK)
-        guests.heard(said(text, "!000000ff"))
-        assert not [due for channel in guests._channels for due in channel._due if due[2].text == text]
+        left = [due for channel in guests._channels for due in channel._due if due[2].text == text]
+        for to in ({"to": "!00000007"}, {}):
+            guests.heard(Heard("mesh/!000000fe", "text", "!000000fe", {"text": text, **to}))
+            assert left == [due for channel in guests._channels for due in channel._due if due[2].text == text]
+        guests.heard(Heard("mesh/!000000ff", "text", "!000000ff", {"text": text, "to": ""}))
+        assert left and not [due for channel in guests._channels for due in channel._due if due[2].text == text]
     assert not [each for each in lines(store, "guest.text") if MARK in str(field(each.event, "text"))]
 
 
