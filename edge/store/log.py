@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Final
 
 from edge.store import blocks, life
@@ -17,27 +16,22 @@ from edge.store.cutting import MAX_ROWS, Cutter, Draft
 from edge.store.ingest import take
 from edge.store.rows import spans_text
 from edge.store.store import Fresh, Store
-from edge.store.unpacking import Outcome, Parcel, Record, apply, decode
+from edge.store.taking import AT_ONCE, HAD, WAITING, Taking
 from edge.store.writer import Tx
-from hardware.errors import DecodeError, SealError
-from sync.codec.picture_chain import Album
 from sync.events import BY_NAME, key
 from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
-from sync.log import Held, Incoming, Pending, Verdict, mark_of
+from sync.log import Held, Incoming, Pending, Verdict
 from sync.ranges import Ranges
 from sync.records import Anchor, Value
-from sync.seal.contract import Opened
 from sync.seal.keyring import SIGNED_LANES, Keyring
-from sync.trust.proofs import read_signature, signature_body, signed_id
+from sync.trust.proofs import signature_body
 
 log = logging.getLogger(__name__)
 
 ROW_BYTES: Final = 6  # what a waiting row or event is guessed to weigh, sealed
 LEAST_SIGNED: Final = 24  # bytes of content below which a signature travels as a block of its own
-AT_ONCE: Final = (Lane.FLASH, Lane.COMMAND)
 AHEAD: Final = (Lane.TRACK, Lane.HISTORY)  # sealed during an outage, so that a link that comes finds blocks
 AHEAD_BYTES: Final = 16_000
-HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
 
 _OLDEST: Final = (
     "SELECT boot, mono_ms FROM observation WHERE block IS NULL AND lane = ? AND vital = 0 ORDER BY id LIMIT 1",
@@ -56,18 +50,6 @@ class _Moved(LookupError):
     """What was drafted is no longer waiting: retention thinned it in between."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A block from outside with what its body decoded to; at_once: whether its records go into the tables with it."""
-
-    block: Incoming
-    hash: bytes
-    state: str
-    content: int | None
-    records: Sequence[Record] | None
-    at_once: bool
-
-
 class StoreLog:
     """Implements Log over a Store with a node's Sealer; `anchor` is the incident's fixed point.
 
@@ -80,7 +62,8 @@ class StoreLog:
         self._conn = open_reader(store.path)
         self._cutter = Cutter(self._conn, store.place, anchor)
         self._doubted: set[str] = set()
-        self.album = Album(anchor or Anchor(0, 0, 0))
+        self._taking = Taking(store, sealer, anchor)
+        self.album = self._taking.album
         self._declare()
 
     def close(self) -> None:
@@ -163,45 +146,18 @@ class StoreLog:
 
     def commit(self, incoming: Sequence[Incoming]) -> Sequence[Verdict]:
         """Store blocks from outside in one transaction; idempotent. Flash and command are unpacked with it."""
-        opened = [self._open(block) for block in incoming]
-
-        def run(tx: Tx) -> tuple[list[Verdict], list[Outcome]]:
-            outcomes: list[Outcome] = []
-            verdicts = [self._commit(tx, item, outcomes) for item in opened]
-            tx.after(lambda: self._note(incoming, verdicts))
-            return verdicts, outcomes
-
-        verdicts, outcomes = self._store.writer.submit(run, urgent=True, rows=max(1, len(incoming))).result()
+        verdicts, outcomes = self._taking.commit(incoming)
         for block, verdict in zip(incoming, verdicts):
             if verdict is Verdict.CONFLICT:
                 self._check_own(block.id)
-        self._tell(outcomes, came=sum(verdict in HAD for verdict in verdicts))
+        self._taking.tell(outcomes, came=sum(verdict in HAD for verdict in verdicts))
         return verdicts
 
     def unpack(self, limit: int = 16) -> int:
         """Turn up to `limit` committed bodies into rows and events; how many blocks were worked off, 0 when none waits."""
-        found = self._rows(
-            "SELECT b.id, b.origin, b.incarnation, b.lane, b.number, b.level, b.at_boot, b.at_ms - b.age_ms, u.body, p.bytes "
-            "FROM unpacking u JOIN block b ON b.id = u.block LEFT JOIN payload p ON p.block = b.id ORDER BY u.block LIMIT ?",
-            (limit,),
-        )
-        if not found:
-            return 0
-        now, parcels = self._store.clock.stamp(), []
-        for row, origin, incarnation, lane, number, level, boot, sealed_ms, body, block in found:
-            block_id = BlockId(origin, incarnation, Lane(lane), number)
-            records, state = self._decode(block_id, body) if body else self._unseal(block_id, block)
-            parcels.append((Parcel(block_id, row, Level(level), records, (boot, sealed_ms), now), state))
-
-        def run(tx: Tx) -> list[Outcome]:
-            outcomes = []
-            for parcel, state in parcels:
-                outcomes.append(self._apply(tx, parcel))
-                tx.conn.execute("DELETE FROM unpacking WHERE block = ?", (parcel.row,))
-                tx.conn.execute("UPDATE block SET state = ? WHERE id = ? AND state = 'pending'", (state, parcel.row))
-            return outcomes
-
-        self._tell(self._store.writer.submit(run, rows=len(found)).result())
+        found = self._rows(WAITING, (limit,))
+        if found:
+            self._taking.unpack(found)
         return len(found)
 
     def ripe(self) -> bool:
@@ -338,111 +294,6 @@ class StoreLog:
         if marked.rowcount != len(draft.items):
             raise _Moved(draft.table)
 
-    def _open(self, block: Incoming) -> _Opened:
-        """Decode what goes into the tables at once, and decide the block's state."""
-        mark, content = block.mark or mark_of(block.block), block.body[0] if block.body else None
-        if block.body is None:
-            return _Opened(block, mark, "sealed", None, None, False)
-        if block.id.lane is Lane.PICTURE:
-            return _Opened(block, mark, "kept", content, self._sight(block.id, block.body), True)
-        if block.id.lane not in AT_ONCE:
-            return _Opened(block, mark, "pending", content, None, False)
-        records, state = self._decode(block.id, block.body)
-        return _Opened(block, mark, state, content, records, True)
-
-    def _sight(self, block_id: BlockId, body: bytes) -> Sequence[Record]:
-        """What a picture shows; nothing when it is none, or builds on one that never came: the next that stands alone will do."""
-        try:
-            return [self.album.take(block_id, body[1:])] if body[:1] == bytes((Content.PICTURE,)) else []
-        except DecodeError as error:
-            log.info("picture %s: %s", block_id, error)
-            return []
-
-    def _unseal(self, block_id: BlockId, block: bytes) -> tuple[Sequence[Record] | None, str]:
-        """What a block says that opened when it came."""
-        try:
-            return self._decode(block_id, self._sealer.open(block, block_id.incarnation).body)
-        except SealError as error:
-            log.warning("block %s opens no more: %s", block_id, error)
-            return None, "sealed"
-
-    def _decode(self, block_id: BlockId, body: bytes) -> tuple[Sequence[Record] | None, str]:
-        try:
-            records = decode(block_id, body, self._anchor)
-        except DecodeError as error:
-            log.warning("block %s cannot be read (%s): set aside", block_id, error)
-            return None, "unreadable"
-        return records, "kept" if records is None else "unpacked"
-
-    def _commit(self, tx: Tx, item: _Opened, outcomes: list[Outcome]) -> Verdict:
-        block = item.block
-        now = self._store.clock.stamp()
-        known = tx.conn.execute(f"SELECT id, hash, state, level FROM block WHERE {ID}", block.id).fetchone()
-        if known is not None and known[1] == item.hash:
-            return Verdict.DUPLICATE
-        if known is not None or (block.id.origin, block.id.incarnation) == self._store.place:
-            found = blocks.judge(tx, block, item.hash, known, now.wall_ms)
-            if found.fresh:
-                tx.after(lambda: log.warning("block %s came with other bytes by %s: set aside", block.id, block.via))
-            if not found.taken:
-                return Verdict.CONFLICT if found.both else Verdict.REFUSED
-        if block.id.lane is Lane.PICTURE and not blocks.make_room(tx, block.id):
-            return Verdict.DUPLICATE
-        if block.id.lane in AT_ONCE and block.level is Level.QUARANTINE and self._sealer.trusted(block.id):
-            return Verdict.REFUSED  # unsigned, by keys that a revoked node holds: it must not take a number
-        age_ms = int(block.age_s * 1000)
-        row = blocks.insert(
-            tx, block.id, block.block, item.state, item.content, block.level, (now.boot, now.mono_ms), via=block.via,
-            age_ms=age_ms, mark=item.hash
-        )  # fmt: skip
-        if item.state == "pending":
-            blocks.await_unpacking(tx, row)
-        elif item.at_once:
-            parcel = Parcel(block.id, row, block.level, item.records, (now.boot, now.mono_ms - age_ms), now)
-            outcomes.append(self._apply(tx, parcel))
-            self._prove(tx, block)
-        return _VERDICTS.get(item.state, Verdict.NEW)
-
-    def _prove(self, tx: Tx, block: Incoming) -> None:
-        """A block that could not carry its signature, and the one behind it that does: whichever came last proves both."""
-        try:
-            proof = self._proof(tx, block)
-            target = signed_id(proof) if proof is not None else None
-            sealed = blocks.bytes_of(tx, target) if target is not None else None
-            if proof is None or target is None or sealed is None:
-                return
-            level = read_signature(proof, self._sealer, sealed)
-        except (SealError, DecodeError) as error:
-            log.info("block %s: %s", block.id, error)
-            return
-        for proven in (target, proof.id):
-            blocks.prove(tx, proven, level)
-        tx.after(lambda: self._index.add([target, proof.id]))
-
-    def _proof(self, tx: Tx, block: Incoming) -> Opened | None:
-        """The signature block that came, or that lies behind an unsigned one."""
-        if block.body and block.body[0] == Content.SIGNATURE:
-            return Opened(block.id, block.body, block.level)
-        if block.level is not Level.MEMBER or (behind := blocks.bytes_of(tx, block.id.next)) is None:
-            return None
-        return self._sealer.open(behind, block.id.incarnation)
-
-    def _note(self, came: Sequence[Incoming], verdicts: Sequence[Verdict]) -> None:
-        had = [block for block, verdict in zip(came, verdicts) if verdict in HAD]
-        self._index.add(block.id for block in had if not _unproven(block))
-        self._index.hold(block.id for block in had if _unproven(block))
-        self._index.forget(block.id for block, verdict in zip(came, verdicts) if verdict is Verdict.CONFLICT)
-
-    def _apply(self, tx: Tx, parcel: Parcel) -> Outcome:
-        outcome = apply(tx, self._store.ingest, parcel)
-        holes = [(hole.origin, hole.incarnation, hole.lane, hole.first, hole.last) for hole in outcome.holes]
-        tx.after(lambda: self._index.fill(holes))
-        tx.conn.execute(
-            "UPDATE block SET rows = ?, first_row = ?, last_row = ? WHERE id = ?",
-            (outcome.rows, *(outcome.span or (None, None)), parcel.row),
-        )
-        return outcome
-
     def _check_own(self, block_id: BlockId) -> None:
         if (block_id.origin, block_id.incarnation) == self._store.place:
             self._taint(f"another copy of this store sealed {block_id}")
@@ -452,13 +303,6 @@ class StoreLog:
             log.error("%s: nothing more is sealed until the store is opened anew", reason)
             self._store.alarm = reason
             self._store.writer.submit(lambda tx: life.taint(tx.conn, reason), urgent=True).result()
-
-    def _tell(self, outcomes: Iterable[Outcome], came: int = 0) -> None:
-        fresh = Fresh(blocks=came)
-        for outcome in outcomes:
-            fresh.rows += outcome.rows - len(outcome.events)
-            fresh.events += outcome.events
-        self._store.grown(Lane.HISTORY, 0, fresh)
 
     def _declare(self) -> None:
         """Once in a life that follows another: say which one, in the command lane."""
@@ -477,11 +321,3 @@ class StoreLog:
                 tx.conn.execute("INSERT OR REPLACE INTO meta VALUES ('declared', ?)", (now.incarnation,)).rowcount
             )
         ).result()
-
-
-def _unproven(block: Incoming) -> bool:
-    """Whether any member could have made it, in a lane where everything is signed."""
-    return block.id.lane in AT_ONCE and block.level is Level.MEMBER and block.body is not None
-
-
-_VERDICTS: Final = {"sealed": Verdict.SEALED, "unreadable": Verdict.UNREADABLE}
