@@ -1,0 +1,94 @@
+"""Many nodes on one channel: one answers for all, whoever lacks something says so, nobody repeats blindly."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sync.exchange.frame import Behind, Delta, Digest, Listing, Part, Whole
+from sync.ids import Lane
+from tests.sync.exchange_field import LAN, LORA, Field, parts_of
+
+CROWD = (1, 2, 3, 4, 5)
+FAR = 6  # reaches the crowd by a line of the second node
+LISTS = (Digest, Delta, Listing)
+
+
+class Ear:
+    """What went over a field's radio from now on."""
+
+    def __init__(self, field: Field) -> None:
+        self.parts: list[tuple[str, Part]] = []
+        field.media["x"].taps.append(lambda sender, data: self.parts.extend((sender, part) for part in parts_of(data)))
+
+    def of(self, *kinds: type) -> list[str]:
+        """Who sent parts of these kinds."""
+        return [sender for sender, part in self.parts if isinstance(part, kinds)]
+
+
+def acquainted() -> Field:
+    """All have heard each other's lists."""
+    field = Field(1, {"x": (CROWD, LORA, {"shared": True}), "y": ((2, FAR), LAN, {})})
+    field.world.run(3000)
+    return field
+
+
+def deafen(field: Field, lost: Callable[[Part], bool]) -> None:
+    """The fifth node hears nothing of frames with such parts."""
+    sim = field.nodes[5].sim
+
+    def heard(data: bytes, peer: str) -> None:
+        if not any(lost(part) for part in parts_of(data)):
+            sim._heard("x", data, peer)
+
+    field.media["x"].join("N5", heard)
+
+
+def test_what_is_handed_on_is_answered_by_one_for_all_and_what_is_one_s_own_by_everybody() -> None:
+    field = acquainted()
+    ear = Ear(field)
+    field.nodes[FAR].write(Lane.COMMAND, b"from beyond the line")
+    field.till_equal(60, Lane.COMMAND)
+    field.world.run(field.world.now + 300)
+    assert ear.of(Whole) == ["N2"]
+    handed_on = set(ear.of(*LISTS)) - {"N2"}
+    assert 1 <= len(handed_on) <= 2
+    ear = Ear(field)
+    field.nodes[3].write(Lane.COMMAND, b"of the crowd's own")
+    field.world.run(field.world.now + 300)
+    assert ear.of(Whole) == ["N3"]
+    assert set(ear.of(*LISTS)) >= {"N1", "N2", "N4", "N5"}
+
+
+def test_who_missed_it_hears_of_it_says_so_and_gets_it_once() -> None:
+    field = acquainted()
+    lost: list[Part] = []
+    deafen(field, lambda part: isinstance(part, Whole) and not lost and not lost.append(part))
+    ear = Ear(field)
+    field.nodes[FAR].write(Lane.COMMAND, b"from beyond the line")
+    field.till_equal(180, Lane.COMMAND)
+    field.world.run(field.world.now + 900)
+    assert lost and ear.of(Behind) and set(ear.of(Behind)) == {"N5"}
+    assert len(ear.of(Whole)) == 2
+
+
+def test_who_calls_for_ever_is_answered_some_times_only() -> None:
+    field = acquainted()
+    deafen(field, lambda part: isinstance(part, Whole))
+    ear = Ear(field)
+    field.nodes[FAR].write(Lane.COMMAND, b"never taken in")
+    field.world.run(field.world.now + 4 * 3600)
+    assert 16 <= len(ear.of(Behind)) <= 40
+    assert 4 <= len(ear.of(Whole)) <= 40
+
+
+def test_a_newcomer_is_served_by_one_of_many() -> None:
+    field = acquainted()
+    field.nodes[5].sim.crash(None)
+    for at in range(20):
+        field.nodes[3].write(Lane.COMMAND, b"order %d" % at)
+        field.world.run(field.world.now + 60)
+    ear = Ear(field)
+    field.nodes[5].sim.boot()
+    field.till_equal(600, Lane.COMMAND)
+    field.world.run(field.world.now + 900)
+    assert len(ear.of(Whole)) <= 22
