@@ -62,7 +62,14 @@ def test_what_is_handed_on_is_answered_by_one_for_all_and_what_is_one_s_own_by_e
 def test_who_missed_it_hears_of_it_says_so_and_gets_it_once() -> None:
     field = acquainted()
     lost: list[Part] = []
-    deafen(field, lambda part: isinstance(part, Whole) and not lost and not lost.append(part))
+
+    def first(part: Part) -> bool:
+        if isinstance(part, Whole) and not lost:
+            lost.append(part)
+            return True
+        return False
+
+    deafen(field, first)
     ear = Ear(field)
     field.nodes[FAR].write(Lane.COMMAND, b"from beyond the line")
     field.till_equal(180, Lane.COMMAND)
