@@ -29,4 +29,4 @@ def test_the_symbol() -> None:
     assert found is not None
     block = bytes(range(100))
     expected = Symbol(BlockId(7, 0x1234, Lane.COMMAND, 3), 65, 100, 16, 8, repair.symbol(block, 16, 8))
-    assert read_parts(bytes.fromhex(found[1])) == [expected]
+    assert list(read_parts(bytes.fromhex(found[1]))) == [expected]
