@@ -42,13 +42,6 @@ class Preset:
         """Seconds of one slot of the contention window: listening for a preamble, and the radio's turn-round."""
         return CAD_SYMBOLS * (1 << self.spreading) / self.bandwidth + TURNAROUND_S
 
-    def longest_payload(self, limit_us: int | None, overhead: int = OVERHEAD) -> int:
-        """The longest application payload whose frame keeps within `limit_us` on air; 0 when none does."""
-        for payload in range(LONGEST_FRAME - overhead, 0, -1):
-            if limit_us is None or self.airtime_us(payload + overhead) <= limit_us:
-                return min(payload, LONGEST_PAYLOAD)
-        return 0
-
 
 # by the number of Config.LoRaConfig.ModemPreset
 PRESETS: Final[dict[int, Preset]] = {
