@@ -7,6 +7,7 @@ from typing import Any, Final, NamedTuple
 from edge.store.writer import Tx
 from sync.ids import BlockId, Level
 from sync.log import Incoming, mark_of
+from sync.trust.standing import of_guest
 
 ID: Final = "origin = ? AND incarnation = ? AND lane = ? AND number = ?"
 _BLOCK: Final = (
@@ -140,10 +141,12 @@ def prove(tx: Tx, block_id: BlockId, level: Level) -> None:
 
 
 def _relevel(tx: Tx, block: tuple[int, int | None, int | None], level: Level) -> None:
-    """What a block brought stands at its level."""
+    """What a block brought stands at its level, a guest's words in it at a guest's."""
     row, first, last = block
-    for table in ("event", "span"):
-        tx.conn.execute(f"UPDATE {table} SET level = ? WHERE block = ?", (int(level), row))
+    tx.conn.execute("UPDATE span SET level = ? WHERE block = ?", (int(level), row))
+    for event, kind, actor in tx.conn.execute("SELECT id, kind, actor FROM event WHERE block = ?", (row,)).fetchall():
+        stands = min(level, Level.GUEST) if of_guest(kind, actor) else level
+        tx.conn.execute("UPDATE event SET level = ? WHERE id = ?", (int(stands), event))
     tx.conn.execute(
         "UPDATE observation SET level = ? WHERE id BETWEEN ? AND ? AND block = ?", (int(level), first, last, row)
     )

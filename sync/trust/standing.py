@@ -57,10 +57,14 @@ def drawn(level: Level) -> bool:
     return level is not Level.QUARANTINE
 
 
+def of_guest(kind: int, actor: str) -> bool:
+    """Whether an event of this kind and actor is what a guest said, passed on by the node that wrote it."""
+    return actor.startswith(GUEST_ACTOR) or kind in _SAYINGS
+
+
 def passed_on(event: Event, level: Level) -> Level:
     """The level of an event from a block of `level`: a guest's words stay a guest's, whoever passes them on."""
-    guest = event.actor.startswith(GUEST_ACTOR) or event.kind in _SAYINGS
-    return min(level, Level.GUEST) if guest else level
+    return min(level, Level.GUEST) if of_guest(event.kind, event.actor) else level
 
 
 def standing(event: Event, level: Level, age_s: float) -> Standing:

@@ -15,6 +15,7 @@ from edge.store.writer import Tx
 from hardware.clock import Stamp
 from hardware.kinds import Quality
 from hardware.observation import PROFILE_NAMED, Observation
+from sync.events import BY_NAME
 from sync.ids import BlockId, Content, KeyClass, Lane, Level, Source
 from sync.log import Held, Incoming, Log, Verdict, mark_of
 from sync.ranges import Ranges
@@ -338,6 +339,19 @@ def test_a_signature_that_comes_later_raises_the_level(nodes: dict[int, Node]) -
     assert central.rows("SELECT DISTINCT level FROM observation") == [(Level.MEMBER,)]
     central.log.prove(ids, Level.ORIGIN)
     assert central.rows("SELECT DISTINCT level FROM observation") == [(Level.ORIGIN,)]
+
+
+def test_a_signature_proves_the_node_not_the_guests_it_speaks_for(nodes: dict[int, Node]) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    sos = BY_NAME["sos"].number
+    vehicle.store.write_event(sos, "guest P3", {0: "P3"}, level=Level.GUEST).result()
+    vehicle.store.write_event(sos, "P01", {0: "P01"}).result()
+    ids = cut_all(vehicle, Lane.FLASH)
+    vehicle.give(ids, central)
+    for node in (vehicle, central):
+        node.log.prove(ids, Level.COMMAND)
+        levels = node.rows("SELECT actor, level FROM event WHERE kind = 6 ORDER BY actor")
+        assert levels == [("P01", Level.COMMAND), ("guest P3", Level.GUEST)]
 
 
 def test_events_of_people_keep_every_field(nodes: dict[int, Node]) -> None:
