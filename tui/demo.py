@@ -15,6 +15,8 @@ from typing import Any, Final
 from edge.demo.plan import VEHICLE
 from edge.demo.run import Demo
 from edge.supervisor import run
+from hardware.errors import SanduanError
+from tui.look import terminal
 from tui.words import LANGUAGES, pick
 
 HEADLESS_S: Final = 60.0
@@ -61,10 +63,12 @@ def demo(args: Namespace) -> int:
     told = Teller(pick(args.lang))
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed window too: everything is ended first
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
-    watched = not args.headless and sys.stdin.isatty() and sys.stdout.isatty()
+    watched = not args.headless and terminal()
     with tempfile.TemporaryDirectory(prefix="sanduan-demo-", ignore_cleanup_errors=True) as name:
         folder = Path(args.folder or name).resolve()
         folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()):
+            raise SanduanError(f"{folder}: not empty; the demonstration needs a folder of its own (须为空文件夹)")
         told("hello")
         told("folder", folder=folder)
         return run(_watched(args, folder, told) if watched else _headless(args, folder, told))
@@ -85,9 +89,10 @@ async def _watched(args: Namespace, folder: Path, told: Teller) -> int:
         playing = asyncio.create_task(field.play())
         told("screen")
         told.quiet = True
-        lang = ["--lang", args.lang] if args.lang else []
-        command = [sys.executable, "-m", "tui.cli", *lang, "tui", "-c", str(field.children[VEHICLE.name].file)]
-        screen = await asyncio.create_subprocess_exec(*command)
+        given = ((f"--{name}", getattr(args, name)) for name in ("lang", "theme", "symbols"))
+        looks = [word for option, value in given if value for word in (option, value)]
+        file = str(field.children[VEHICLE.name].file)
+        screen = await asyncio.create_subprocess_exec(sys.executable, "-m", "tui.cli", "tui", "-c", file, *looks)
         try:
             with suppress(TimeoutError):
                 async with asyncio.timeout(args.seconds):

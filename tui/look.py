@@ -35,6 +35,11 @@ def _plain(row: dict[str, Any]) -> str:
 SLOW_S: Final = 5.0
 
 
+def terminal() -> bool:
+    """Whether somebody sits at a terminal; the screen is drawn on standard error, so that must be one as well."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
+
+
 def screen(args: Namespace) -> int:
     """Show the command screen over the store of a configuration, or save one frame; also while its agent is down."""
     from edge.config import load
@@ -43,7 +48,7 @@ def screen(args: Namespace) -> int:
     from tui.picture import picture
 
     config = load(Path(args.config))
-    if not args.picture and not (sys.stdin.isatty() and sys.stdout.isatty()):
+    if not args.picture and not terminal():
         raise SanduanError(
             "the screen needs a terminal; --picture FILE draws one frame without (需要终端;--picture 文件 可不用终端存一帧)"
         )

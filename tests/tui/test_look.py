@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ from edge.config import load
 from edge.store.store import Store
 from hardware.observation import PROFILE_NAMED, Observation
 from tui.cli import main
+from tui.look import terminal
 
 CONFIG = """
 [station]
@@ -59,3 +61,17 @@ def test_a_wrong_file_or_name_is_told(file: Path, tmp_path: Path, capsys: pytest
     assert "none.toml" in capsys.readouterr().err
     assert main(["tui", "-c", str(file), "--picture", str(tmp_path)]) == 1
     assert str(tmp_path) in capsys.readouterr().err
+
+
+def test_the_demonstration_spoils_no_folder(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "letter.txt").write_text("kept", encoding="utf-8")
+    assert main(["demo", "--headless", "--folder", str(tmp_path)]) == 1
+    assert "not empty" in capsys.readouterr().err
+    assert [file.name for file in tmp_path.iterdir()] == ["letter.txt"]
+
+
+@pytest.mark.parametrize("away", ["stdin", "stdout", "stderr"])
+def test_a_screen_needs_all_three_ends_at_the_terminal(away: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(getattr(sys, name), "isatty", lambda name=name: name != away)
+    assert not terminal()
