@@ -241,7 +241,7 @@ class Core:
         line = self.lines.get(lease.line)
         if line is None or not target.node or block_id.lane not in URGENT or not line.crowd(now):
             return False
-        if lease.asked or (lease.size and block_id not in line.landed):
+        if lease.asked or (lease.size and not self._spreads(line, block_id, now)):
             return False
         lease.asked = True
         if lease.size and block_id.origin != self.log.origin:
@@ -251,6 +251,11 @@ class Core:
         line.debt(target.node).needs.setdefault(target.node, Asking(at))
         target.put_off(lease, now + line.rto(now, PATIENT) * self.chance.uniform(1.0, 2.0))
         return True
+
+    def _spreads(self, line: Line, block_id: BlockId, now: float) -> bool:
+        """Whether anybody else on a line is known to have a block."""
+        there = (self.neighbours[node] for node in line.nodes(now))
+        return any(each.peer.known(block_id.source) and not each.target.lacking(block_id) for each in there)
 
     def sized(self, lane: Lane, size: int) -> None:
         """A block of a lane was sent."""

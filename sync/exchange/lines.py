@@ -25,7 +25,6 @@ MOST_LOSS: Final = 0.8
 MEMORY: Final = 200.0  # symbols after which earlier ones count half
 LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
-LANDED: Final = 256  # blocks remembered as sent to a line with success
 WINDOW: Final = 4 << 20  # bytes under way on one line to one target
 
 
@@ -137,7 +136,6 @@ class Line:
         self.pictures: dict[int, dict[tuple[int, int], int]] = {}  # sent, by audience and life
         self.served: dict[int, int] = {}  # by audience, the frame that was last for it
         self.showed = 0  # how many frames in a row carried pictures
-        self.landed: dict[BlockId, None] = {}
         self.hush_until = self.greeted_at = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
@@ -235,12 +233,6 @@ class Line:
     def window(self, now: float) -> int:
         """Bytes that may be under way to one target."""
         return min(WINDOW, max(8 * self.limits.mtu, int(self.limits.rate * (self.rto(now, 0) + 2.0))))
-
-    def land(self, block_id: BlockId) -> None:
-        """Somebody here has a block that we sent here."""
-        self.landed[block_id] = None
-        if len(self.landed) > LANDED:
-            del self.landed[next(iter(self.landed))]
 
     def acked(self, lease_s: float, size: int, first: bool) -> None:
         """A block was acknowledged so long after it was sent, for the first time or again."""

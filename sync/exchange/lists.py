@@ -110,7 +110,6 @@ class Lists:
         for block_id, lease in core.review_all(target, sources):
             sender = core.lines.get(lease.line)
             if sender is not None and lease.size:
-                sender.land(block_id)
                 sender.acked(now - lease.at, lease.size, target.tries.get(block_id) == 1)
             target.forget(block_id)
         for block_id in list(target.woken()) if target.dormant else ():
