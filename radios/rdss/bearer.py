@@ -230,7 +230,9 @@ class RdssBearer:
 
     def _limits(self) -> Limits:
         mtu, period = self.session.mtu, self.session.period_s
-        return Limits(mtu, mtu / period, period, names_sender=True, cost=9, lanes=LANES)
+        return Limits(
+            mtu, float(mtu), period, names_sender=True, cost=9, lanes=LANES
+        )  # a second on the air, then the pause
 
     # ---- what comes
 
