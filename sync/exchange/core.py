@@ -96,7 +96,7 @@ class Core:
         """A source may have changed in the log."""
         have = self.log.have().get(source)
         held = self.log.held(source)
-        changed = have is not None and self.teller.mine.put(source, bounded(have))
+        changed = have is not None and self.teller.mine.put(source, bounded(have, source.lane))
         if changed:
             self.moved.add(source)
         if changed or self._held.get(source) != held:
@@ -108,7 +108,7 @@ class Core:
         """One block more is in the log."""
         have = self.log.have().get(block_id.source)
         if have is not None:
-            self.teller.mine.put(block_id.source, bounded(have))
+            self.teller.mine.put(block_id.source, bounded(have, block_id.lane))
             self.moved.add(block_id.source)
         self._held.setdefault(block_id.source, Ranges()).add(block_id.number)
 
@@ -186,17 +186,18 @@ class Core:
                     found = source.lane if found is None else min(found, source.lane)
         return found
 
-    def is_behind(self, nodes: Iterable[int]) -> bool:
-        """Whether any of these neighbours has urgent blocks that are still not here."""
-        if not self.behind:
+    def is_behind(self, line: Line, now: float) -> bool:
+        """Whether anybody heard on a broadcast line has urgent blocks that are still not here."""
+        if not self.behind or not line.limits.broadcast:
             return False
-        mine = self.teller.mine.sets
-        self.behind = {
-            source: top
-            for source, top in self.behind.items()
-            if any(self._ahead(self.neighbours[node].peer, source, mine.get(source)) for node in nodes)
+        mine, here = self.teller.mine.sets, set(line.nodes(now))
+        heard = {node for each in self.lines.values() for node in each.nodes(now)}
+        ahead = {
+            source: {node for node in heard if self._ahead(self.neighbours[node].peer, source, mine.get(source))}
+            for source in self.behind
         }
-        return bool(self.behind)
+        self.behind = {source: top for source, top in self.behind.items() if ahead[source]}
+        return any(not here.isdisjoint(nodes) for nodes in ahead.values())
 
     def _ahead(self, peer: Peer, source: Source, mine: Ranges | None) -> bool:
         theirs = peer.vector.sets.get(source)

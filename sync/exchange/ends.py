@@ -96,7 +96,7 @@ class Ends:
         self._signed_at = now
         chosen: dict[Source, Ranges] = {}
         for source in sorted(core.moved):
-            numbers = bounded(core.teller.mine.sets.get(source, Ranges()))
+            numbers = bounded(core.teller.mine.sets.get(source, Ranges()), source.lane)
             room -= 7 + 8 * numbers.spans
             if room < 0 and chosen:
                 break

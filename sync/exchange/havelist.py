@@ -34,6 +34,8 @@ class Scope(IntEnum):
 
 
 GROUP: Final = {Lane.FLASH: 0, Lane.COMMAND: 0, Lane.TRACK: 1, Lane.HISTORY: 2, Lane.BULK: 2}
+MOST_BYTES: Final = (44, 44, 150)  # of one source's ranges, by group: an entry fits a frame of 78 bytes, or of 200
+_SPAN: Final = 14  # bytes of one range at most
 
 
 def spans(numbers: Ranges) -> bytes:
@@ -45,13 +47,20 @@ def spans(numbers: Ranges) -> bytes:
     return out
 
 
-def bounded(numbers: Ranges) -> Ranges:
-    """A copy with MOST_SPANS ranges at most: the lowest and the newest; those left out count as missing."""
-    out = numbers.copy()
-    if out.spans > MOST_SPANS:
-        every = numbers.pairs
-        out = Ranges([every[0], *every[1 - MOST_SPANS :]])
+def bounded(numbers: Ranges, lane: Lane) -> Ranges:
+    """A copy with MOST_SPANS ranges and MOST_BYTES at most: the lowest and the newest; those left out count as missing."""
+    out = _newest(numbers, MOST_SPANS)
+    while (over := len(spans(out)) - MOST_BYTES[GROUP[lane]]) > 0:
+        out = _newest(out, out.spans - max(1, over // _SPAN))
     return out
+
+
+def _newest(numbers: Ranges, most: int) -> Ranges:
+    """A copy with the lowest and the newest ranges, `most` in all."""
+    if numbers.spans <= most:
+        return numbers.copy()
+    every = numbers.pairs
+    return Ranges([every[0], *every[1 - most :]])
 
 
 def bucket_of(source: Source) -> int:

@@ -152,7 +152,10 @@ class Target:
             self._soonest.clear()
         else:
             self._take(block_id)
-            self.flight.setdefault(block_id.source, {})[block_id.number] = lease
+            flight = self.flight.setdefault(block_id.source, {})
+            if block_id.number in flight:  # sent again for another's sake
+                self._landed(flight[block_id.number])
+            flight[block_id.number] = lease
         self.in_flight[lease.line] = self.in_flight.get(lease.line, 0) + lease.size
         self.tries[block_id] = self.tries.get(block_id, 0) + 1
 

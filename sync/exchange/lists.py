@@ -94,7 +94,7 @@ class Lists:
         if debt.loud or debt.asked or debt.mask or debt.listing is not None or not line.crowd(now):
             return
         core = self.core
-        if peer.vector.digest(scope) == core.teller.mine.digest(scope) and not core.is_behind(line.nodes(now)):
+        if peer.vector.digest(scope) == core.teller.mine.digest(scope) and not core.is_behind(line, now):
             debt.due = max(debt.due, debt.told_at + 0.8 * line.beacon_s)
 
     def _landmark(self, peer: Peer, part: Digest | Delta | Listing) -> bool:
@@ -116,8 +116,11 @@ class Lists:
             target.lapse(block_id)
         target.dormant = False
         self._shy(line, target, wanted, now)
-        if line.crowd(now) and (lane := core.fall_behind(peer, sources)) is not None:
-            wait = line.spread_s(now) * core.chance.uniform(0.3, 1.3)
+        if line.limits.broadcast and (lane := core.fall_behind(peer, sources)) is not None:
+            usual = (
+                line.spread_s(now) if line.crowd(now) else line.rto(now, 0)
+            )  # the other may be in a crowd of its own
+            wait = usual * core.chance.uniform(0.3, 1.3)
             line.owe(now + wait * (QUICKER if lane is Lane.FLASH else 1.0), loud=False)
 
     def _shy(self, line: Line, target: Target, wanted: int, now: float) -> None:
@@ -139,6 +142,8 @@ class Lists:
     def _behind(self, line: Line, neighbour: Neighbour, now: float) -> None:
         """It knows that it lacks something: what was left to others to send may be sent, and we need not say the same so soon."""
         core, debt, target = self.core, line.debt(neighbour.node), neighbour.target
+        if not line.crowd(now):
+            return
         shy = self._shyness(line, now)
         for block_id, leases in target.flash.items():
             lease = leases.get(line.name)
@@ -152,7 +157,7 @@ class Lists:
             target.lapse(block_id)
         scope = line.scope
         if not debt.loud and neighbour.peer.vector.digest(scope) == core.teller.mine.digest(scope):
-            debt.due = max(debt.due, now + line.rto(now, 0))
+            debt.due = max(debt.due, min(now + line.rto(now, 0), debt.told_at + line.beacon_s))
 
     def _shyness(self, line: Line, now: float) -> float:
         """How long what somebody turns out to lack is left to others who may have heard so too; random, so that one is first."""
@@ -185,7 +190,8 @@ class Lists:
         if need.key:
             debt.asked[need.key] = None
         elif need.node:
-            debt.mask |= differing(need.buckets, core.teller.mine.buckets(need.scope)) if need.buckets else 255
+            other = differing(need.buckets, core.teller.mine.buckets(need.scope)) if need.buckets else 255
+            debt.mask |= other or 1  # a right guess is confirmed by any bucket's list
         debt.told, debt.loud = b"", True
         debt.due = min(debt.due, now + core.chance.uniform(0.1, 1.0) * line.ack_s(now))
 

@@ -68,7 +68,7 @@ class Owing:
         if told:
             debt.told_at, debt.loud = now, False
         if told and debt.listing is None:
-            debt.behind = debt.behind + 1 if line.crowd(now) and core.is_behind(nodes) else 0
+            debt.behind = debt.behind + 1 if core.is_behind(line, now) else 0
             if debt.behind and packing.left > BEHIND:
                 packing.data += frame.write_behind(core.log.origin)
             debt.due = now + self._pause(line, debt, nodes, now)

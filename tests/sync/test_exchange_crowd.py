@@ -99,3 +99,46 @@ def test_a_newcomer_is_served_by_one_of_many() -> None:
     field.till_equal(600, Lane.COMMAND)
     field.world.run(field.world.now + 900)
     assert len(ear.of(Whole)) <= 22
+
+
+def test_who_hears_only_one_of_a_crowd_calls_too() -> None:
+    hidden = {("N1", "N3"): 1.0, ("N3", "N1"): 1.0}
+    for lane in (Lane.FLASH, Lane.COMMAND):
+        field = Field(1, {"x": ((1, 2, 3), LORA, {"shared": True, "pair_loss": hidden})})
+        field.world.run(1000)
+        field.nodes[1].write(lane, b"to both")
+        field.till_equal(60, lane)
+
+
+def test_another_crowd_does_not_silence_who_calls_in_this_one() -> None:
+    field = Field(1, {"x": ((1, 2, 3, 5), LORA, {"shared": True}), "z": ((4, 5, 6), LORA, {"shared": True})})
+    field.world.run(3000)
+    deafen(field, lambda part: isinstance(part, Whole))
+    ear = Ear(field)
+    field.nodes[3].write(Lane.COMMAND, b"never taken in")
+    field.world.run(field.world.now + 500)
+    assert len(ear.of(Behind)) >= 15
+
+
+def test_what_is_sent_again_for_another_s_sake_is_under_way_once() -> None:
+    field = Field(3, {"x": ((1, 2, 3, 5), LORA, {"shared": True, "loss": 0.6})})
+    field.world.run(600)
+    for at in range(40):
+        field.nodes[2].write(Lane.COMMAND, b"order %d" % at * 10)
+        field.world.run(field.world.now + 60)
+    field.till_equal(4 * 3600, Lane.COMMAND)
+    field.world.run(field.world.now + 1800)
+    core = field.nodes[2].exchange._core
+    for neighbour in core.neighbours.values():
+        leases = [lease for flight in neighbour.target.flight.values() for lease in flight.values()]
+        assert neighbour.target.in_flight.get("x", 0) == sum(lease.size for lease in leases)
+
+
+def test_a_list_guessed_rightly_is_confirmed_to_who_asks_for_it() -> None:
+    nodes = {f"N{at}": at for at in CROWD}
+    apart = {(one, other): 1.0 for one in nodes for other in nodes if abs(nodes[one] - nodes[other]) > 1}
+    field = Field(7, {"x": (CROWD, LORA, {"shared": True, "loss": 0.3, "pair_loss": apart})})
+    field.world.run(1000)
+    for at in range(6):
+        field.nodes[1].write(Lane.COMMAND, b"c%d" % at * 12)
+    field.till_equal(5400, Lane.COMMAND)

@@ -6,17 +6,18 @@ import random
 from dataclasses import replace
 
 import pytest
-from exchange_field import CENTRAL, LAN, PLENTY, SLOW, Pair, id_of, parts_of, ring
+from exchange_field import CENTRAL, LAN, LORA, PLENTY, SLOW, Field, Pair, id_of, parts_of, ring
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from radios.bearer import Arrival
+from radios.bearer import Arrival, Limits
 from sync.carried import ends_frame
 from sync.exchange import Exchange, Policy, frame
-from sync.exchange.frame import Whole
+from sync.exchange.frame import Delta, Digest, Listing, Whole
 from sync.exchange.havelist import MOST_SOURCES, Vector, encode_entries
 from sync.exchange.telling import statement
 from sync.ids import BlockId, Header, KeyClass, Lane, Source
+from sync.intake import opened
 from sync.ranges import Ranges
 
 LIAR = ring(2, 34)
@@ -209,3 +210,41 @@ def test_a_flood_of_lists_costs_no_memory() -> None:
     assert len(pair.ends[0]._core._ages) <= 4096
     assert id_of(pair.disks[0], Lane.FLASH, 0) not in pair.ends[0]._core.neighbours[2].target.flash
     assert isinstance(pair.ends[0], Exchange) and pair.ends[0].outgoing("x", PLENTY, 500.0) is not None
+
+
+def test_who_says_behind_for_ever_takes_nobody_s_sign_of_life() -> None:
+    field = Field(1, {"x": ((1, 2, 3), LORA, {"shared": True})})
+    field.world.run(3000)
+    said: list[object] = []
+    field.media["x"].taps.append(lambda sender, data: said.extend(parts_of(data) if sender == "N2" else ()))
+    inner = frame.write_behind(3)
+
+    def flood() -> None:
+        field.nodes[2].sim._heard("x", inner + ring(4, 99).mac(inner), "N3")
+        field.world.after(5.0, flood)
+
+    flood()
+    field.world.run(field.world.now + 2 * 3600)
+    assert sum(isinstance(part, Digest | Delta | Listing) for part in said) >= 6
+
+
+def test_a_list_with_many_gaps_fits_the_narrowest_line() -> None:
+    source, narrow = Pair(LAN, (5, 3)).disks[0], Limits(mtu=78, rate=125.0, cost=4, names_sender=True)
+    pair = Pair(narrow, (2, 3))
+    for at in range(80):
+        source.add(Lane.COMMAND, b"%d" % at)
+        for block_id in source.cut(Lane.COMMAND, 20):
+            block = source.read(block_id)
+            if block is not None and at % 2:
+                pair.disks[0].commit([opened(pair.disks[0].ring, block, block_id, "t", 0.0)])
+    pair.ends[0].changed()
+    told: list[object] = []
+    for _ in range(3600):
+        pair.now += 1.0
+        while (data := pair.frame(0)) is not None:
+            told += parts_of(data)
+            pair.ends[1].received("x", Arrival(data, "0", pair.now))
+        while (data := pair.frame(1)) is not None:
+            pair.ends[0].received("x", Arrival(data, "1", pair.now))
+    assert any(isinstance(part, Listing) for part in told)
+    assert pair.ends[0].next_at("x", pair.now) > pair.now

@@ -112,8 +112,11 @@ def test_a_change_that_keeps_size_and_top_is_noticed() -> None:
 
 def test_gaps_that_are_told_are_bounded_and_err_on_the_safe_side() -> None:
     many = Ranges((at, at) for at in range(0, 400, 2))
-    told = bounded(many)
-    assert told.spans == MOST_SPANS and not told.minus(many) and told.top == many.top and told.first == many.first
+    for lane, most in ((Lane.HISTORY, MOST_SPANS), (Lane.COMMAND, 21)):
+        told = bounded(many, lane)
+        assert told.spans == most and not told.minus(many) and told.top == many.top and told.first == many.first
+    far = bounded(Ranges((at << 36, at << 36) for at in range(40)), Lane.FLASH)
+    assert 3 <= far.spans <= 6 and far.top == 39 << 36
 
 
 def test_sizes_for_fifty_origins() -> None:
