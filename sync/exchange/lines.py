@@ -61,10 +61,11 @@ class Progress:
 
 @dataclass(slots=True)
 class Asking:
-    """When a node's list is asked for, and how often it was."""
+    """When a node's list is asked for, and how often it was. left: once to another who asked since the last time."""
 
     at: float
     tries: int = 0
+    left: bool = False
 
 
 @dataclass(slots=True)

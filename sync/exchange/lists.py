@@ -183,8 +183,8 @@ class Lists:
         core, now = self.core, arrival.at
         if need.node not in (0, core.log.origin):
             asking = line.debt(need.node).needs.get(need.node)
-            if asking is not None and line.limits.broadcast:
-                asking.at = max(asking.at, now + 2 * line.ack_s(now))  # the answer will be heard here too
+            if asking is not None and line.limits.broadcast and not asking.left:
+                asking.at, asking.left = max(asking.at, now + 2 * line.ack_s(now)), True  # its answer may be heard here
             return
         debt = line.debt(line.node_at(arrival.peer) or 0)
         if need.key:

@@ -106,6 +106,7 @@ class Owing:
                 packing.data += frame.write_need(node, line.scope, key, buckets)
                 again = max(4 * line.ack_s(now), 10.0) * 2.0 ** min(asking.tries, 6)
                 asking.at, asking.tries = now + again if line.alive(node, now) else NEVER, asking.tries + 1
+                asking.left = False
 
     def _partials(self, packing: Packing, debt: Debt, now: float) -> None:
         core, line = self.core, packing.line

@@ -60,11 +60,14 @@ class Guard:
             self._bytes[block_id.source] += size
 
     def ended(self, ends: Mapping[Source, Ranges]) -> None:
-        """A central has these: a relay need not hold them any more."""
-        if self._core.policy.relay:
-            for source, numbers in ends.items():
-                held = self._core.log.held(source)
-                self._forget(source, held.minus(held.minus(numbers)).numbers())
+        """A central has these: a relay need not hold them any more, but what a central says goes the other way while it is valid."""
+        log, policy = self._core.log, self._core.policy
+        for source, numbers in ends.items() if policy.relay else ():
+            held = log.held(source)
+            there = list(held.minus(held.minus(numbers)).numbers())
+            if source.origin in policy.central and source.lane in SPARED:
+                there = [each for each in there if log.age_s(BlockId(*source, each)) > policy.valid_s[source.lane]]
+            self._forget(source, there)
 
     def sweep(self) -> None:
         """The same for everything that was ended before this start."""

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from radios.bearer import Arrival, Limits
 from sync.carried import ends_frame
 from sync.exchange import Exchange, Policy, frame
-from sync.exchange.frame import Delta, Digest, Listing, Whole
+from sync.exchange.frame import Delta, Digest, Listing, Need, Whole
 from sync.exchange.havelist import MOST_SOURCES, Vector, encode_entries
 from sync.exchange.telling import statement
 from sync.ids import BlockId, Header, KeyClass, Lane, Source
@@ -248,3 +248,20 @@ def test_a_list_with_many_gaps_fits_the_narrowest_line() -> None:
             pair.ends[0].received("x", Arrival(data, "1", pair.now))
     assert any(isinstance(part, Listing) for part in told)
     assert pair.ends[0].next_at("x", pair.now) > pair.now
+
+
+def test_who_asks_for_a_list_for_ever_keeps_nobody_else_from_asking() -> None:
+    field = Field(1, {"x": ((1, 2, 3), LORA, {"shared": True})})
+    field.world.run(3000)
+    said: list[object] = []
+    field.media["x"].taps.append(lambda sender, data: said.extend(parts_of(data) if sender == "N2" else ()))
+    unclear, asks = frame.write_digest(3, 1, b"\1" * 6, b""), frame.write_need(3, 1)
+
+    def flood() -> None:
+        field.nodes[2].sim._heard("x", asks + ring(4, 99).mac(asks), "N4")
+        field.world.after(3.0, flood)
+
+    field.nodes[2].sim._heard("x", unclear + ring(4, 99).mac(unclear), "N3")
+    flood()
+    field.world.run(field.world.now + 120)
+    assert any(isinstance(part, Need) and part.node == 3 for part in said)

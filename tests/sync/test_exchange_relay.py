@@ -47,6 +47,19 @@ def test_orders_go_the_other_way() -> None:
     assert field.nodes[2].log.read(order)
 
 
+def test_orders_wait_at_a_relay_though_the_central_that_gave_them_has_them() -> None:
+    """The relay meets central 1 and vehicle 2 in turn."""
+    hours = {"ridge": [(0.0, 3600.0)], "valley": [(7200.0, 10_800.0)]}
+    field = Field(2, {"valley": ((2, 4), LORA, {"hours": hours["valley"]}), "ridge": ((4, 1), SLOW, {"hours": hours["ridge"]})})  # fmt: skip
+    for at in (0.0, 900.0):
+        field.world.run(at)
+        field.nodes[1].write(Lane.COMMAND, b"order")
+        field.nodes[1].write(Lane.FLASH, b"get out")
+    field.world.run(10_000)
+    for lane in (Lane.COMMAND, Lane.FLASH):
+        assert all(field.nodes[2].log.read(id_of(field.nodes[1].disk, lane, number)) for number in (0, 1))
+
+
 def test_quotas_of_a_relay_hold_and_the_least_urgent_goes_first() -> None:
     policy = Policy(central=CENTRAL, relay=True, quota_disk=16_000, quota_origin=12_000)
     pair = Pair(LAN, (4, 2), policy)
