@@ -176,7 +176,7 @@ def test_two_valleys_a_ridge_and_a_satellite_card() -> None:
 
 
 def test_one_seed_one_trace(small: Scenario) -> None:
-    one, again, other = (run(small, seed, 0.3, exchange, hours=0.5)["trace"] for seed in (1, 1, 2))
+    one, again, other = (run(small, seed, 0.3, exchange, hours=0.2)["trace"] for seed in (1, 1, 2))
     assert one == again != other
 
 

@@ -6,7 +6,7 @@ from bench.exchange import BARS, run
 
 
 def test_the_bars_hold_in_small() -> None:
-    found = run(seeds=20, fleets=1, nodes=4, hours=0.5, rows=20_000)
+    found = run(seeds=20, fleets=1, nodes=4, hours=0.5, rows=10_000)
     assert found["flash"]["max_s"] <= found["flash"]["bar_s"]
     assert found["flash_30_percent_loss"]["p95_frames"] <= BARS["late_frames"]
     assert (

@@ -149,7 +149,7 @@ def test_by_qr_code(say: Say, tmp_path: Path, field: dict[int, Path], monkeypatc
 
 
 def test_an_exercise_gives_one_object(say: Say) -> None:
-    status, out, _ = say("exercise", "qingxi24", "--hours", "0.4", "--json")
+    status, out, _ = say("exercise", "qingxi24", "--hours", "0.2", "--json")
     result = json.loads(out)
     assert status == 0 and result["failed"] == 0
     assert {row["state"] for row in result["checkpoints"]} <= {"pass", "not yet"}
