@@ -103,7 +103,8 @@ class Adapter:
         args = BlueZScannerArgs(adapter=self.name) if self.name else BlueZScannerArgs()
         async with BleakScanner(on_advertisement, bluez=args, backend=self._backends.scanner):
             with suppress(TimeoutError):
-                await asyncio.wait_for(complete.wait(), self._scan_s)
+                async with asyncio.timeout(self._scan_s):
+                    await complete.wait()
 
     def _note(self, device: BLEDevice) -> None:
         if device.address.upper() in self._wanted:

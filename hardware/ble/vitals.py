@@ -98,8 +98,10 @@ class Strap:
         polled = await self._subscribe(client, context)
         self._report(context)
         while not gone.is_set():
+            _obey()
             try:
-                await asyncio.wait_for(gone.wait(), self._pace.poll_s)
+                async with asyncio.timeout(self._pace.poll_s):
+                    await gone.wait()
             except TimeoutError:
                 for characteristic in polled:
                     await self._read(client, characteristic, context)
@@ -170,3 +172,10 @@ class Strap:
             return
         silent = sorted(f"{CHANNELS[uuid].name} silent for {CHANNELS[uuid].silent_s:g} s" for uuid in self._silent)
         context.health(Health.DEGRADED if silent else Health.UP, ", ".join(silent))
+
+
+def _obey() -> None:
+    """End when a cancellation was swallowed below: before Python 3.12 asyncio.wait_for does that when its answer just comes."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError

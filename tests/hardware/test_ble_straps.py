@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 
 import pytest
@@ -161,6 +161,27 @@ def test_an_absent_strap_is_looked_for_with_back_off_and_found_when_it_appears()
                 assert ether.connects == 0
                 await peripheral.advertise()
                 await until(lambda: ear.of("P03/battery"))
+
+    asyncio.run(main())
+
+
+def test_a_cancellation_that_the_library_swallows_is_obeyed(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with field((0x180F,)) as (ether, [peripheral]):
+            begun, start = asyncio.Event(), BleakClient.start_notify
+
+            async def deaf(client: BleakClient, *args: object, **more: object) -> None:
+                begun.set()
+                with suppress(asyncio.CancelledError):
+                    await asyncio.sleep(60)
+                await start(client, *args, **more)  # type: ignore[arg-type]
+
+            monkeypatch.setattr(BleakClient, "start_notify", deaf)
+            task = asyncio.create_task(strap(ether, peripheral).run(Ear()))
+            await begun.wait()
+            task.cancel()
+            done, _ = await asyncio.wait({task}, timeout=5)
+            assert done and task.cancelled()
 
     asyncio.run(main())
 
