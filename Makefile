@@ -16,7 +16,7 @@ demo:
 	@$(RUN) sanduan demo $(ARGS)
 
 test:
-	@$(RUN) --extra test python -m pytest -n 4 -m "not campaign" $(ARGS)
+	@$(RUN) --extra test python -m pytest -n 3 -m "not campaign" $(ARGS)
 
 check:
 	@$(RUN) --extra test --extra check ruff check .
