@@ -152,7 +152,8 @@ class LanBearer:
     async def _drained(self, peer: _Peer) -> bool:
         """Whether the peer's socket has room again; one that stalls is dropped."""
         try:
-            await asyncio.wait_for(peer.writer.drain(), STALL_S)
+            async with asyncio.timeout(STALL_S):
+                await peer.writer.drain()
         except (ConnectionError, TimeoutError):
             self._drop(peer)
             return False
@@ -171,8 +172,8 @@ class LanBearer:
         while True:
             if self._of_run(self._runs.get(address)) is None:
                 with contextlib.suppress(OSError, TimeoutError, asyncio.IncompleteReadError):
-                    opening = asyncio.open_connection(host.strip("[]"), int(port))
-                    reader, writer = await asyncio.wait_for(opening, HELLO_S * 3)
+                    async with asyncio.timeout(HELLO_S * 3):
+                        reader, writer = await asyncio.open_connection(host.strip("[]"), int(port))
                     await self._serve(reader, writer, address, dialled=True)
             await asyncio.sleep(self._retry_s)
 
@@ -197,7 +198,8 @@ class LanBearer:
     ) -> None:
         """Greet, then read frames until the connection ends."""
         try:
-            peer = await asyncio.wait_for(self._greet(reader, writer, address, dialled), HELLO_S)
+            async with asyncio.timeout(HELLO_S):
+                peer = await self._greet(reader, writer, address, dialled)
         except (TimeoutError, OSError, asyncio.IncompleteReadError):
             peer = None
             self.health.refuse("peer without the incident's key")
