@@ -102,7 +102,7 @@ def crowded(folder: Path) -> dict[str, Any]:
     waiting = sum(not wait.done() for wait in waits)
     crowd.leave()
     for wait in waits:
-        wait.result(30)
+        wait.result(120)
     while store.health[0] is Health.DOWN:
         time.sleep(0.01)
     up = store.health[0].value
