@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from edge.store.writer import Tx
 from sync.ids import BlockId, Level
 from sync.log import Incoming, mark_of
-from sync.trust.standing import of_guest
+from sync.trust.standing import measured, of_guest
 
 ID: Final = "origin = ? AND incarnation = ? AND lane = ? AND number = ?"
 _BLOCK: Final = (
@@ -18,6 +18,13 @@ _SET_ASIDE: Final = "INSERT INTO quarantine (origin, incarnation, lane, number, 
 STRETCH: Final = (
     "SELECT b.number, p.bytes, b.hash FROM block b JOIN payload p ON p.block = b.id WHERE b.origin = ? AND b.incarnation = ? "
     "AND b.lane = ? AND b.number BETWEEN ? AND ? ORDER BY b.number DESC"
+)
+_STREAMS: Final = (
+    "SELECT DISTINCT o.stream, s.subject FROM observation o JOIN stream s ON s.id = o.stream "
+    "WHERE o.id BETWEEN ? AND ? AND o.block = ?"
+)
+_LEVEL: Final = (
+    "UPDATE observation SET level = ? WHERE id BETWEEN ? AND ? AND block = ? AND +stream = ?"  # by id, not by stream
 )
 QUARANTINE_MAX: Final = 1000
 Span = tuple[int | None, int | None]
@@ -141,15 +148,14 @@ def prove(tx: Tx, block_id: BlockId, level: Level) -> None:
 
 
 def _relevel(tx: Tx, block: tuple[int, int | None, int | None], level: Level) -> None:
-    """What a block brought stands at its level, a guest's words in it at a guest's."""
+    """What a block brought stands at its level, a guest's words and a stranger's readings in it at a guest's."""
     row, first, last = block
     tx.conn.execute("UPDATE span SET level = ? WHERE block = ?", (int(level), row))
     for event, kind, actor in tx.conn.execute("SELECT id, kind, actor FROM event WHERE block = ?", (row,)).fetchall():
         stands = min(level, Level.GUEST) if of_guest(kind, actor) else level
         tx.conn.execute("UPDATE event SET level = ? WHERE id = ?", (int(stands), event))
-    tx.conn.execute(
-        "UPDATE observation SET level = ? WHERE id BETWEEN ? AND ? AND block = ?", (int(level), first, last, row)
-    )
+    for stream, subject in tx.conn.execute(_STREAMS, (first, last, row)).fetchall():
+        tx.conn.execute(_LEVEL, (int(measured(subject, level)), first, last, row, stream))
 
 
 def drop_bytes(tx: Tx, block_id: BlockId) -> int:

@@ -16,6 +16,7 @@ from hardware.observation import Observation, Profile
 from sync.events import KINDS
 from sync.ids import Lane, Level
 from sync.records import Event, StreamInfo, Truth
+from sync.trust.standing import measured
 
 PACKET: Final = BY_NAME["mesh.packet"].number
 AGE: Final = BY_NAME["dev.age"].number
@@ -133,9 +134,10 @@ class Ingest:
         packet = entry.stream.packet(entry.values)
         if packet is not None and tx.conn.execute(_PACKET, packet).fetchone()[0] > 1:
             return None
+        level = measured(entry.stream.subject, entry.level)
         row: int = tx.conn.execute(_OBSERVE, (
             entry.stream.id, entry.boot, entry.mono_ms, entry.wall_ms, entry.clock, compact(entry.values),
-            quals_text(entry.qualities), int(entry.lane), entry.stream.vital, entry.block, int(entry.level), entry.received_ms,
+            quals_text(entry.qualities), int(entry.lane), entry.stream.vital, entry.block, int(level), entry.received_ms,
         )).fetchone()[0]  # fmt: skip
         if packet is not None:
             tx.conn.execute(_PACKET_ROW, (row, *packet))
@@ -210,6 +212,8 @@ class Ingest:
             "UPDATE stream SET subject = ?, source = ?, profile = ? WHERE id = ?",
             (info.subject, info.source, self.profile(tx, info.profile), stream.id),
         )
+        most = measured(info.subject, Level.COMMAND)
+        tx.conn.execute("UPDATE observation SET level = min(level, ?) WHERE stream = ?", (int(most), stream.id))
         return Stream(stream.id, info.subject, info.source, info.profile)
 
     def latest(self, tx: Tx, entries: Iterable[Entry]) -> None:
@@ -257,9 +261,10 @@ def _latest(entry: Entry) -> Iterator[tuple[Any, ...]]:
     stream = entry.stream
     if stream.subject is None or entry.level < Level.GUEST:
         return
+    level = measured(stream.subject, entry.level)
     for (kind, exponent), value, quality in zip(stream.columns, entry.values, entry.qualities):
         if value is not None or quality not in SILENT:
             yield (
                 stream.subject, kind, value, exponent, int(quality), stream.source, *entry.at, entry.wall_ms,
-                entry.clock, int(entry.level), int(entry.truth), entry.bound_m,
+                entry.clock, int(level), int(entry.truth), entry.bound_m,
             )  # fmt: skip

@@ -23,6 +23,7 @@ from sync.events import BY_NAME
 from sync.ids import BlockId, Lane, Level, Source
 from sync.ranges import Ranges
 from sync.records import Event, Row, Truth
+from sync.trust.standing import measured
 
 PERSON: Final = BY_NAME["person"].number
 MOST_FIXES: Final = 100_000  # of one way
@@ -205,7 +206,7 @@ class Reader:
 
     def way(self, subject: str, first_ms: int, last_ms: int) -> list[Stretch]:
         """Where a subject went between two instants (UTC), each part with its class and bound; exact where history has come."""
-        level = int(Level.MEMBER)
+        level = int(measured(subject, Level.MEMBER))
         fixes = self._rows(FIXES.format("s.subject = ?"), (subject, first_ms, last_ms, level, MOST_FIXES))
         spans = self._rows(SPANS, (subject, first_ms, last_ms, level))
         return merged(list(fixes_of(fixes)), [span_of(*row) for row in spans])

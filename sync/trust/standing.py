@@ -26,6 +26,7 @@ GUEST_KINDS: Final = frozenset(
 )  # what a stock terminal without keys may do: report and acknowledge, never order
 _SAYINGS: Final = frozenset(BY_NAME[name].number for name in GUEST_SAYINGS)
 GUEST_ACTOR: Final = "guest "  # begins the actor of whatever a node passes on for a guest
+STRANGER: Final = "!"  # begins a radio's address, the only name of whoever carries one and is not on the roster
 
 
 class Standing(Enum):
@@ -65,6 +66,11 @@ def of_guest(kind: int, actor: str) -> bool:
 def passed_on(event: Event, level: Level) -> Level:
     """The level of an event from a block of `level`: a guest's words stay a guest's, whoever passes them on."""
     return min(level, Level.GUEST) if of_guest(event.kind, event.actor) else level
+
+
+def measured(subject: str | None, level: Level) -> Level:
+    """The level of an observation about `subject` from a block of `level`: what a stranger's radio says is a guest's."""
+    return min(level, Level.GUEST) if subject is not None and subject.startswith(STRANGER) else level
 
 
 def standing(event: Event, level: Level, age_s: float) -> Standing:

@@ -354,6 +354,27 @@ def test_a_signature_proves_the_node_not_the_guests_it_speaks_for(nodes: dict[in
         assert levels == [("P01", Level.COMMAND), ("guest P3", Level.GUEST)]
 
 
+@pytest.mark.parametrize("late", [False, True], ids=["its name first", "its name last"])
+def test_a_signature_proves_the_node_not_the_strangers_it_hears(nodes: dict[int, Node], late: bool) -> None:
+    vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
+    place = (313000000, 1043000000, 5000, 9, 4711, -80, 500, 1, 0)
+    for subject in ("!a1b2c3d4", "P01"):
+        stamp = vehicle.clock.stamp()
+        item = Observation(subject, f"mesh0/{subject}", PROFILE_NAMED["mesh.position"], stamp, place)
+        vehicle.store.write([item]).result()
+    ids = cut_all(vehicle, Lane.HISTORY)
+    for block_id in reversed(ids) if late else ids:
+        vehicle.give([block_id], central)
+        central.log.unpack(10)
+    sql = "SELECT s.subject, {0}.level FROM {0} JOIN stream s ON {1} GROUP BY s.subject, {0}.level ORDER BY s.subject"
+    for node in (vehicle, central):
+        for level in (Level.ORIGIN, Level.COMMAND):
+            node.log.prove(ids, level)
+            for table, on in (("observation", "s.id = observation.stream"), ("latest", "s.subject = latest.subject")):
+                found = dict(node.rows(sql.format(table, on)))
+                assert found["!a1b2c3d4"] == Level.GUEST < found["P01"]
+
+
 def test_events_of_people_keep_every_field(nodes: dict[int, Node]) -> None:
     vehicle, central = nodes[VEHICLE], nodes[CENTRAL]
     first = vehicle.store.write_event(
