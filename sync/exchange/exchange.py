@@ -34,11 +34,10 @@ class Exchange:
 
     def __init__(self, log: Log, sealer: Keyring, policy: Policy, chance: random.Random) -> None:
         self._core = Core(log, sealer, policy, chance)
-        guard = Guard(self._core)
-        ends = Ends(self._core, guard)
-        self._hearing, self._sender = Hearing(self._core, guard, ends), Sender(self._core, ends)
+        self._guard = Guard(self._core)
+        ends = Ends(self._core, self._guard)
+        self._hearing, self._sender = Hearing(self._core, self._guard, ends), Sender(self._core, ends)
         self._forecast = Forecast(self._core)
-        guard.sweep()
 
     def attach(self, bearer: str, limits: Limits, now: float) -> None:
         """A bearer is up."""
@@ -75,6 +74,7 @@ class Exchange:
 
     def outgoing(self, bearer: str, budget: Budget, now: float) -> Outgoing | None:
         """The next frame for a bearer within its budget, None when there is none now."""
+        self._guard.sweep(now)
         line = self._core.lines.get(bearer)
         return None if line is None else self._sender.outgoing(line, budget, now)
 

@@ -14,6 +14,7 @@ MOST_COST: Final = MappingProxyType(
     {Lane.FLASH: 9, Lane.COMMAND: 9, Lane.PICTURE: 9, Lane.TRACK: 4, Lane.HISTORY: 2, Lane.BULK: 1}
 )
 VALID_S: Final = MappingProxyType({Lane.FLASH: 24 * HOUR, Lane.COMMAND: 12 * HOUR, Lane.PICTURE: 0.5 * HOUR})
+KEPT_S: Final = MappingProxyType({Lane.FLASH: 6 * HOUR, Lane.COMMAND: 6 * HOUR})
 HOLD_S: Final = MappingProxyType(
     {Lane.FLASH: 0.0, Lane.COMMAND: 0.0, Lane.PICTURE: 0.0, Lane.TRACK: 2.0, Lane.HISTORY: 5.0, Lane.BULK: 10.0}
 )
@@ -24,7 +25,8 @@ class Policy:
     """central: nodes whose end lists count as delivered; relay: holds for others and reads nothing; members: nodes known.
 
     most_cost: the dearest bearer (Limits.cost) that a lane may use; valid_s: age in seconds up to which flash and command
-    are repeated into silence; hold_s: how long rows wait for company before they are sealed, while a link is up.
+    are repeated into silence; kept_s: up to which a relay keeps them though a central has them, since others may not;
+    hold_s: how long rows wait for company before they are sealed, while a link is up.
     quota_origin, quota_stranger: bytes held for one origin, and for all origins not on the roster; quota_neighbour: bytes
     taken from one neighbour in an hour; quota_disk: bytes held altogether; partial_bytes: unfinished blocks in memory.
     """
@@ -34,6 +36,7 @@ class Policy:
     members: Set[int] = frozenset()
     most_cost: Mapping[Lane, int] = field(default_factory=lambda: MOST_COST)
     valid_s: Mapping[Lane, float] = field(default_factory=lambda: VALID_S)
+    kept_s: Mapping[Lane, float] = field(default_factory=lambda: KEPT_S)
     hold_s: Mapping[Lane, float] = field(default_factory=lambda: HOLD_S)
     quota_origin: int = 64 << 20
     quota_stranger: int = 256 << 10

@@ -4,26 +4,30 @@ from __future__ import annotations
 
 import random
 
-from exchange_field import CENTRAL, LAN, LORA, SLOW, Field, Pair, id_of, parts_of, ring
+from exchange_field import CENTRAL, LAN, LORA, PLENTY, SLOW, Field, Pair, id_of, parts_of, ring
 
 from edge.sim.memory import MemoryDisk
 from radios.bearer import Arrival
 from sync.exchange import Policy, State, frame
+from sync.exchange.core import LOOK_S
 from sync.exchange.frame import Whole
 from sync.exchange.peers import STALE_S
+from sync.exchange.policy import KEPT_S
+from sync.exchange.relay import SWEEP_S
 from sync.ids import BlockId, KeyClass, Lane, Source
 from sync.ranges import Ranges
 
 ALONE = Policy()
 
 
-def test_a_relay_passes_on_what_it_cannot_read_and_lets_go_what_arrived() -> None:
-    """Vehicle 2, relay 4, central 1: the relay meets each of them in turn and never both at once."""
+def test_a_relay_passes_on_what_it_cannot_read_and_lets_go_in_time_what_arrived() -> None:
+    """Vehicle 2, relay 4, central 1, vehicle 3: the relay meets each of them in turn and never two at once."""
     field = Field(1, {
-        "valley": ((2, 4), LORA, {"hours": [(0.0, 1800.0), (9000.0, 14400.0)]}),
+        "valley": ((2, 4), LORA, {"hours": [(0.0, 1800.0), (15_000.0, 24_000.0)]}),
         "ridge": ((4, 1), SLOW, {"hours": [(3600.0, 7200.0)]}),
+        "gorge": ((4, 3), LORA, {"hours": [(9000.0, 12_000.0)]}),
     })  # fmt: skip
-    vehicle, relay, central = (field.nodes[origin] for origin in (2, 4, 1))
+    vehicle, relay, central, other = (field.nodes[origin] for origin in (2, 4, 1, 3))
     vehicle.write(Lane.FLASH, b"gas")
     vehicle.write(Lane.COMMAND, b"report")
     flash, command = id_of(vehicle.disk, Lane.FLASH, 0), id_of(vehicle.disk, Lane.COMMAND, 0)
@@ -33,10 +37,13 @@ def test_a_relay_passes_on_what_it_cannot_read_and_lets_go_what_arrived() -> Non
     assert not vehicle.log.end_of(4), "a relay's list is no end list"
     field.world.run(7200)
     assert central.log.read(flash) == vehicle.log.read(flash)
-    assert relay.log.read(flash) is None, "a central has it"
-    assert relay.log.have()[flash.source]
-    field.world.run(14400)
+    field.world.run(12_000)
+    assert other.log.read(flash) and other.log.read(command), "a central's receipt is not everybody's"
+    field.world.run(18_000)
     assert vehicle.exchange.states(flash, [1]) == vehicle.exchange.states(command, [1]) == {1: State.STORED}
+    field.world.run(KEPT_S[Lane.FLASH] + SWEEP_S + LOOK_S)
+    assert relay.log.read(flash) is None is relay.log.read(command), "a central has them"
+    assert relay.log.have()[flash.source]
 
 
 def test_orders_go_the_other_way() -> None:
@@ -79,6 +86,29 @@ def test_quotas_of_a_relay_hold_and_the_least_urgent_goes_first() -> None:
     assert newest.top == 39 and newest.first > 0, "the oldest went"
 
 
+def test_what_a_central_has_goes_first_where_a_relay_has_no_room() -> None:
+    pair = Pair(LAN, (4, 2), Policy(central=CENTRAL, relay=True, quota_disk=8_000))
+    relay, disk, sealer = pair.ends[0], pair.disks[0], ring(2, 34)
+
+    def take(lane: Lane, number: int) -> int:
+        block_id = BlockId(2, 34, lane, number)
+        inner = frame.write_whole(block_id, 0, sealer.seal(block_id, KeyClass.FIELD, bytes(200)))
+        taken = relay.received("x", Arrival(inner + sealer.mac(inner), "2", 0.0))
+        assert sum(disk.weight(source) for source in disk.have()) <= 8_000
+        return taken
+
+    flash, history = Source(2, 34, Lane.FLASH), Source(2, 34, Lane.HISTORY)
+    for number in range(12):
+        take(Lane.FLASH, number)
+        take(Lane.HISTORY, number)
+    disk.merge_end(1, {flash: Ranges([(0, 7)])})
+    assert all(take(Lane.COMMAND, number) for number in range(12))
+    assert list(disk.held(flash)) == [(8, 11)] and list(disk.held(history)) == [(0, 11)]
+    assert all(take(Lane.COMMAND, number) for number in range(12, 24))
+    assert not any(take(Lane.COMMAND, number) for number in range(24, 36)), "of what no central has none goes"
+    assert list(disk.held(flash)) == [(8, 11)] and not disk.held(history)
+
+
 def test_one_neighbour_cannot_fill_a_disk_in_an_hour() -> None:
     pair = Pair(LAN, (4, 2), Policy(central=CENTRAL, relay=True, quota_neighbour=2000))
     sealer = ring(2, 34)
@@ -100,7 +130,8 @@ def test_what_ended_before_the_start_is_swept() -> None:
         block_id = BlockId(2, 34, Lane.HISTORY, number)
         disk._keep(block_id, sealer.seal(block_id, KeyClass.FIELD, b"x"))
     disk.merge_end(1, {Source(2, 34, Lane.HISTORY): Ranges([(0, 2)])})
-    type(pair.ends[0])(disk, disk.ring, Policy(central=CENTRAL, relay=True), random.Random(1))
+    again = type(pair.ends[0])(disk, disk.ring, Policy(central=CENTRAL, relay=True), random.Random(1))
+    again.outgoing("x", PLENTY, 0.0)
     assert list(disk.held(Source(2, 34, Lane.HISTORY)).numbers()) == [3, 4]
 
 
