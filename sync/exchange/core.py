@@ -204,11 +204,30 @@ class Core:
         return theirs is not None and theirs != mine and (mine is None or bool(theirs.minus(mine)))
 
     def covered(self, source: Source) -> Ranges:
-        """What is known to be where it should go."""
+        """What is known to be where it should go: at a central; what we say as one, at every other member."""
+        if source.origin == self.log.origin and source.origin in self.policy.central:
+            return self._everywhere(source)
         ends = [found for node in self.policy.central if (found := self.log.end_of(node).get(source)) is not None]
         if len(ends) == 1:
             return ends[0]
         return Ranges(span for numbers in ends for span in numbers)
+
+    def _everywhere(self, source: Source) -> Ranges:
+        """What every other member has by its end list; nothing where members are not known."""
+        common: Ranges | None = None
+        for node in self.policy.members:
+            peer = self.ring.directory.get(node)
+            if node == source.origin or node in self.ring.revoked or (peer is not None and peer.role is Role.RELAY):
+                continue
+            theirs = self.log.end_of(node).get(source, Ranges())
+            common = theirs if common is None else common.minus(common.minus(theirs))
+            if not common:
+                break
+        return common or Ranges()
+
+    def calls(self, line: Line, now: float) -> bool:
+        """Whether our own flash goes to whoever is silent: until a central has it, a central's only where nobody is heard."""
+        return self.log.origin not in self.policy.central or not line.live(now)
 
     def review(self, target: Target, source: Source) -> list[tuple[BlockId, Lease]]:
         """Bring a target's wants of one source up to date; the leases that are done with."""

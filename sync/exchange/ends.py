@@ -48,9 +48,11 @@ class Ends:
             if source.origin == core.log.origin and numbers.top > known.get(source, Ranges()).top:
                 core.lagged(node, core.age_s(BlockId(*source, numbers.top), now))
         core.log.merge_end(node, ends, signed)
-        if node in policy.central:
-            for line in core.lines.values():
-                core.review_all(line.anyone, ends)
+        central = node in policy.central
+        moved = [source for source in ends if central or source.origin == core.log.origin]
+        for line in core.lines.values():
+            core.review_all(line.anyone, moved)
+        if central:
             self._guard.ended(ends)
 
     def take(self, line: Line, inner: bytes, now: float) -> bool:

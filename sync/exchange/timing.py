@@ -38,7 +38,7 @@ class Timing:
             target = self.core.neighbours[node].target
             if target.flash:
                 at = min(at, target.flash_at(name))
-        if anyone.flash:
+        if anyone.flash and self.core.calls(line, now):
             at = min(at, anyone.own_flash_at(name, self.core.log.origin))
             if not nodes:
                 at = min(at, max(anyone.flash_at(name), anyone.shy.get(name, 0.0)))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
+from itertools import pairwise
 
-from exchange_field import CENTRAL, LAN, LORA, PLENTY, SLOW, Field, Pair, id_of, parts_of, ring
+from exchange_field import CENTRAL, LAN, LORA, PLENTY, SLOW, Field, Links, Pair, id_of, parts_of, ring
 
 from edge.sim.memory import MemoryDisk
 from radios.bearer import Arrival
@@ -12,8 +14,9 @@ from sync.exchange import Policy, State, frame
 from sync.exchange.core import LOOK_S
 from sync.exchange.frame import Whole
 from sync.exchange.peers import STALE_S
-from sync.exchange.policy import KEPT_S
+from sync.exchange.policy import KEPT_S, VALID_S
 from sync.exchange.relay import SWEEP_S
+from sync.exchange.sending import MOST_REPEAT_S, REPEAT_S
 from sync.ids import BlockId, KeyClass, Lane, Source
 from sync.ranges import Ranges
 
@@ -65,6 +68,48 @@ def test_orders_wait_at_a_relay_though_the_central_that_gave_them_has_them() -> 
     field.world.run(10_000)
     for lane in (Lane.COMMAND, Lane.FLASH):
         assert all(field.nodes[2].log.read(id_of(field.nodes[1].disk, lane, number)) for number in (0, 1))
+
+
+ONE_WAY = replace(LORA, two_way=False)
+APART = dict.fromkeys((("N2", "N1"), ("N3", "N1"), ("N2", "N3"), ("N3", "N2")), 1.0)
+FROM_ONE = {("N1", "N2"): 0.5, ("N1", "N3"): 0.5, **APART}
+
+
+def orders_sent(field: Field) -> list[float]:
+    """When central 1 sends its order on the line that only it speaks on."""
+    times: list[float] = []
+
+    def heard(sender: str, data: bytes) -> None:
+        if sender == "N1":
+            times.extend(
+                field.world.now for part in parts_of(data) if isinstance(part, Whole) and part.id.lane is Lane.COMMAND
+            )
+
+    field.media["air"].taps.append(heard)
+    return times
+
+
+def test_a_central_s_order_goes_out_where_nobody_can_answer_until_its_validity_ends() -> None:
+    field = Field(3, {"air": ((1, 2, 3), ONE_WAY, {"pair_loss": FROM_ONE, "hours": [(60.0, 100_000.0)]})})
+    times = orders_sent(field)
+    for lane in (Lane.COMMAND, Lane.FLASH):
+        field.nodes[1].write(lane, b"get out")
+    field.world.run(VALID_S[Lane.FLASH] + 8000)
+    for origin in (2, 3):
+        assert len(field.nodes[origin].have(Lane.COMMAND, Lane.FLASH)) == 2
+    pauses = [later - at for at, later in pairwise(times)]
+    assert all(pause >= REPEAT_S for pause in pauses) and len(times) < 30, "doubling"
+    assert VALID_S[Lane.COMMAND] - MOST_REPEAT_S - 60 < times[-1] < VALID_S[Lane.COMMAND] + 60
+
+
+def test_a_central_s_order_goes_out_where_nobody_can_answer_until_every_member_is_known_to_have_it() -> None:
+    policy = Policy(central=CENTRAL, members=frozenset((1, 2, 3, 4)))
+    links: Links = {"air": ((1, 2, 3), ONE_WAY, {"pair_loss": FROM_ONE, "hours": [(60.0, 40_000.0)]}), "two": ((1, 2), SLOW, {"hours": [(4000.0, 5000.0)]}), "three": ((1, 3), SLOW, {"hours": [(9000.0, 10_000.0)]})}  # fmt: skip
+    field = Field(3, links, dict.fromkeys((1, 2, 3), policy))
+    times = orders_sent(field)
+    field.nodes[1].write(Lane.COMMAND, b"get out")
+    field.world.run(40_000)
+    assert 5000 < times[-1] < 10_000
 
 
 def test_quotas_of_a_relay_hold_and_the_least_urgent_goes_first() -> None:
