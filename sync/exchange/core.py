@@ -11,7 +11,7 @@ from sync.exchange.assembly import Assembly
 from sync.exchange.contacts import Contacts
 from sync.exchange.havelist import bounded
 from sync.exchange.ledger import NEVER, Expiries, Lease, Target
-from sync.exchange.lines import Asking, Line
+from sync.exchange.lines import NEIGHBOURS, Asking, Line
 from sync.exchange.peers import Peer
 from sync.exchange.policy import Policy
 from sync.exchange.telling import Teller
@@ -30,7 +30,6 @@ LOOK_S: Final = 300.0  # the log is looked through so often even when nobody say
 STUBBORN: Final = (6, 2)  # times that what is urgent goes to a neighbour that gives no sign of life: alone, in a crowd
 PATIENT: Final = 2  # doublings of the time-out that others' sending is waited for
 SOON_S: Final = 0.05  # and not more often than this when somebody does
-NEIGHBOURS: Final = 4096
 
 
 class Neighbour:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import deque
+from collections import OrderedDict, deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -26,6 +26,7 @@ MEMORY: Final = 200.0  # symbols after which earlier ones count half
 LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
 WINDOW: Final = 4 << 20  # bytes under way on one line to one target
+NEIGHBOURS: Final = 4096  # nodes, and addresses on one line, that are remembered
 
 
 @dataclass(slots=True)
@@ -129,7 +130,7 @@ class Line:
         self._silence_s = SILENT * self.beacon_s
         self._live: list[int] = []
         self._live_until = -NEVER
-        self._places: dict[str, int] = {}
+        self._places: OrderedDict[str, int] = OrderedDict()  # who was heard last at an address
         self.debts: dict[int, Debt] = {}
         self.open: dict[tuple[Lane, int], Sending] = {}  # by lane and audience
         self.anyone = Target(0)
@@ -187,6 +188,9 @@ class Line:
         self.heard[node] = Heard(address, now)
         if address:
             self._places[address] = node
+            self._places.move_to_end(address)
+            if len(self._places) > NEIGHBOURS:
+                self._places.popitem(last=False)
         if silent:
             self._live_until = -NEVER
         return silent

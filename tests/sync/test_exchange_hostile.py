@@ -15,6 +15,7 @@ from sync.carried import ends_frame
 from sync.exchange import Exchange, Policy, frame
 from sync.exchange.frame import Delta, Digest, Listing, Need, Whole
 from sync.exchange.havelist import MOST_SOURCES, Vector, encode_entries
+from sync.exchange.lines import NEIGHBOURS
 from sync.exchange.telling import statement
 from sync.ids import BlockId, Header, KeyClass, Lane, Source
 from sync.intake import opened
@@ -126,6 +127,16 @@ def test_too_many_sources_or_neighbours_are_not_believed() -> None:
         inner = frame.write_listing(2, 2, digest, 0, None, False, count, entries, b"")
         pair.ends[0].received("x", Arrival(signed(inner), "2", 1.0))
     assert pair.ends[0].status(1.0)["refused"] == {"more sources than a node may have": 2}
+
+
+def test_who_varies_its_address_fills_no_table() -> None:
+    pair = alone()
+    digest = signed(frame.write_digest(2, 2, Vector().digest(2), b""))
+    for number in range(NEIGHBOURS + 100):
+        pair.ends[0].received("x", Arrival(digest, f"host {number}", 1.0))
+    line = pair.ends[0]._core.lines["x"]
+    assert len(line._places) == NEIGHBOURS
+    assert line.node_at(f"host {NEIGHBOURS + 99}") == 2 and line.node_at("host 0") is None
 
 
 def test_unfinished_blocks_are_bounded_and_the_urgent_ones_stay() -> None:
