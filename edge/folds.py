@@ -18,9 +18,10 @@ from sync.records import Event, EventId, Value
 
 ALARM, ACK, SOS, RECEIPT = (BY_NAME[name].number for name in ("alarm", "alarm.ack", "sos", "receipt"))
 CHECKIN, ROLLCALL, ANSWER = (BY_NAME[name].number for name in ("checkin", "rollcall", "rollcall.answer"))
+EVACUATE: Final = BY_NAME["evacuate"].number
 ALARM_KINDS: Final = (ALARM, ACK, SOS)
 EPISODE: Final = 6  # bytes of an alarm's id
-OVER: Final = 0  # state of an alarm or SOS that has ended
+OVER: Final = 0  # state of an alarm, SOS or evacuation that has ended
 CRITICAL, WARNING, NOTE = 1, 2, 3
 
 
@@ -146,6 +147,18 @@ def _about(event: Event) -> EventId | None:
     told = field(event, "of")
     whole = isinstance(told, list) and len(told) == 3 and all(type(part) is int for part in told)
     return EventId(*told) if whole else None  # type: ignore[misc]
+
+
+def lifts(event: Event) -> EventId | None:
+    """The evacuation that this event takes back; None for every other."""
+    return _about(event) if event.kind == EVACUATE and field(event, "state") == OVER else None
+
+
+def lifted(lines: Iterable[EventLine]) -> frozenset[EventId]:
+    """The evacuations that command took back: for good, however long that word itself may be acted on."""
+    return frozenset(
+        about for line in lines if line.level is Level.COMMAND and (about := lifts(line.event)) is not None
+    )
 
 
 def answers(lines: Iterable[EventLine], call: EventId) -> list[EventLine]:

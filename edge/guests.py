@@ -19,7 +19,7 @@ from typing import Final, Protocol
 
 from edge import guest_words
 from edge.crowd import SENDERS, WINDOW_S, Crowd, Weight
-from edge.folds import EPISODE, field
+from edge.folds import EPISODE, EVACUATE, OVER, field, lifted
 from edge.store.reader import EventLine, Reader
 from edge.store.store import Fresh, Store
 from edge.supervisor import Reporter
@@ -28,7 +28,7 @@ from hardware.driver import Health, Heard
 from hardware.errors import FrameTooLong, LinkBusy, LinkDown
 from sync.events import BY_NAME, KINDS, key
 from sync.ids import Level
-from sync.records import EventId, Value
+from sync.records import Event, EventId, Value
 from sync.trust.standing import GUEST_ACTOR, Standing, standing
 
 LATE_S: Final = 120.0  # after a start, what is older was told before
@@ -81,6 +81,7 @@ TELLINGS: Final[dict[int, Telling]] = {
         "sos": Telling("求救", "SOS", ("subject", "text"), True),
     }.items()
 }
+LIFTED: Final = Telling("解除撤离", "EVACUATION OVER", ("area", "text"), True, (0.0, 60.0))
 _MEMBERS: Final = frozenset(BY_NAME[name].number for name in ("mark", "sos"))  # not commands, but told from members on
 _LATEST: Final = f"WHERE e.kind IN ({', '.join(str(kind) for kind in TELLINGS)}) ORDER BY e.id DESC LIMIT 32"
 
@@ -101,7 +102,7 @@ class Guests:
         self._packets: OrderedDict[tuple[str, int], None] = OrderedDict()
         self._rollcall: EventId | None = None
         self._order: EventId | None = None
-        self._known: OrderedDict[EventId, None] = OrderedDict()
+        self._known: OrderedDict[EventId, str] = OrderedDict()  # with the words for it
         self._channels: list[Channel] = []
         self._wake = asyncio.Event()
 
@@ -250,19 +251,24 @@ class Guests:
                     await asyncio.sleep(LOOK_S)
 
     def _look(self, lines: Iterable[EventLine], latest_s: float) -> None:
-        """Plan the tellings of events not seen before."""
-        for line in sorted(lines, key=lambda line: line.event.lamport):
+        """Plan the tellings of events not seen before, and no more of evacuations that were taken back."""
+        lines = sorted(lines, key=lambda line: line.event.lamport)
+        gone = lifted(lines)
+        for text in (self._known[each] for each in gone if each in self._known):
+            for channel in self._channels:
+                channel.said(text)
+        for line in lines:
             event = line.event
             if event.id in self._known or not self._concerns_guests(line):
                 continue
-            self._known[event.id] = None
+            self._known[event.id] = note_of(line).text
             if len(self._known) > 4 * SENDERS:
                 self._known.popitem(last=False)
             if KINDS[event.kind].name == "rollcall":
                 self._rollcall = event.id
             if KINDS[event.kind].command:
                 self._order = event.id
-            if (line.age_s or 0.0) <= latest_s:
+            if (line.age_s or 0.0) <= latest_s and event.id not in gone:
                 self._plan(line)
 
     def _concerns_guests(self, line: EventLine) -> bool:
@@ -277,7 +283,7 @@ class Guests:
 
     def _plan(self, line: EventLine) -> None:
         now, note = self._store.clock.mono() + self._chance.random() * JITTER_S, note_of(line)
-        for again in TELLINGS[line.event.kind].again_s:
+        for again in telling_of(line.event).again_s:
             for channel in self._channels:
                 channel.plan(now + again, note)
 
@@ -330,9 +336,14 @@ class Channel:
                     self._due.append((now + max(busy.wait_s, LOOK_S), since, note, to))
 
 
+def telling_of(event: Event) -> Telling:
+    """How an event is told to guests; KeyError where it is not."""
+    return LIFTED if event.kind == EVACUATE and field(event, "state") == OVER else TELLINGS[event.kind]
+
+
 def note_of(line: EventLine) -> Note:
     """An event in one line for people without a node, Chinese first."""
-    event, telling = line.event, TELLINGS[line.event.kind]
+    event, telling = line.event, telling_of(line.event)
     said = [str(value) for name in telling.fields if (value := field(event, name))]
     lat, lon = field(event, "lat"), field(event, "lon")
     place = None

@@ -38,7 +38,7 @@ _ROWS: Final = (
     EventKind(4, "alarm", F, "告警", "alarm", _keys("episode rule subject priority value limit state lat lon text")),
     EventKind(5, "alarm.ack", F, "告警确认", "alarm acknowledged", _keys("episode text")),
     EventKind(6, "sos", F, "求救", "SOS", _keys("subject lat lon text state episode")),
-    EventKind(7, "evacuate", F, "撤离", "evacuate", _keys("area text phrase route state"), command=True),
+    EventKind(7, "evacuate", F, "撤离", "evacuate", _keys("area text phrase route state of"), command=True),
     EventKind(8, "checkin", C, "报到", "check-in", _keys("subject unit state")),
     EventKind(9, "rollcall", F, "点名", "roll call", _keys("area due_s state text"), command=True),
     EventKind(10, "rollcall.answer", F, "点名应答", "roll-call answer", _keys("of unit safe missing")),

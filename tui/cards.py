@@ -49,8 +49,8 @@ def _reading(name: str, reading: Reading, words: Words) -> tuple[str, str]:
     return label, f"{shown:<16} {words.age(reading.age_s):>5}  {reading.source}  {doubt} {trust}".rstrip()
 
 
-def event_card(row: EventRow, words: Words, symbols: Symbols) -> Page:
-    """Who wrote what when, and how far it got with each addressee."""
+def event_card(row: EventRow, words: Words, symbols: Symbols, commands: bool) -> Page:
+    """Who wrote what when, and how far it got with each addressee; commands: whether orders may be given here."""
     written = "-" if row.wall_ms is None else f"{lines.local(row.wall_ms):%m-%d %H:%M:%S}"
     rows = [
         ("", words.of(row.text)),
@@ -60,7 +60,8 @@ def event_card(row: EventRow, words: Words, symbols: Symbols) -> Page:
         (words("id"), "{}.{:04x}.{}".format(*row.id)),
         *_reached(row, words, symbols),
     ]
-    again = [("e", words("another"), "evacuate")] if row.kind == "evacuate" and row.in_force else []
+    again = [("e", words("another"), "evacuate")] if row.lift is not None and not row.to_us else []
+    again += [("E", words("lift"), "lift")] if row.lift is not None and commands else []
     acts = [("r", words("confirm read"), "1"), ("d", words("confirm acted"), "2"), ("f", words("confirm refused"), "3")]
     return Page(
         words.of(row.title),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from abc import abstractmethod
 from collections.abc import Callable
 from typing import Any, Final
@@ -22,7 +23,7 @@ from tui.widgets.live_table import LiveTable
 from tui.wishes import DUE_MIN, SURE, WISHES
 from tui.words import Words
 
-COMMANDED: Final = ("order", "evacuate", "rollcall")  # acts of command nodes alone
+COMMANDED: Final = ("order", "evacuate", "rollcall", "lift")  # acts of command nodes alone
 TAKEN: Final = ("sent", "not stored yet")
 SEEN_S: Final = 0.2  # after which what somebody did is on the screen
 SAID_S: Final = 8.0  # how long an answer stays on the screen
@@ -79,9 +80,9 @@ class Doing(App[None]):
             self.action_view("overview")
 
     def on_draft_sent(self, event: Draft.Sent) -> None:
-        """Hand what was written to the agent; an evacuation is asked about once more."""
-        if event.act == "evacuate sure":
-            self._sure(event.text)
+        """Hand what was written to the agent; an evacuation is asked about once more, and so is its end."""
+        if event.act in SURE:
+            self._sure(event.act, event.text)
             return
         fields = WISHES[event.act](event.text, self._scene)
         if fields is None:
@@ -92,27 +93,33 @@ class Doing(App[None]):
             fields["to"] = list(event.to)
         if event.act == "evacuate":
             self._leaving = fields
-            whom = ", ".join(name for node, name in self._scene.nodes if node in event.to) or self.words("everyone")
-            self.action_write("evacuate sure", about=f"{event.text} {self.words('to')} {whom}")
+            self._confirm("evacuate sure", event.text)
             return
         self.action_leave()
         self._act(event.act, event.text if event.act != "sos" else None, **fields)
         if event.act == "rollcall.answer":
             self._act("receipt", of=fields["of"], state=2)
 
-    def _sure(self, typed: str) -> None:
-        """Order the evacuation, once the word was typed."""
-        if typed.lower() == SURE:
+    def _confirm(self, act: str, about: str) -> None:
+        """Ask once more about what is to go out."""
+        to = self._leaving["to"]
+        whom = ", ".join(name for node, name in self._scene.nodes if node in to) or self.words("everyone")
+        self.action_write(act, about=f"{about} {self.words('to')} {whom}")
+
+    def _sure(self, act: str, typed: str) -> None:
+        """Order the evacuation or take it back, once the word was typed."""
+        if typed.lower() == SURE[act]:
             self.action_leave()
             self._ordered = frozenset(row.id for row in self._scene.events)
             self._act("evacuate", **self._leaving)
 
     def _went_out(self, scene: Scene) -> None:
-        """As soon as an evacuation ordered here stands in the store: who has acknowledged it, and who not."""
+        """As soon as what was ordered here stands in the store: who has acknowledged it, and who not."""
         if self._ordered is None:
             return
-        row = next((row for row in scene.events if row.kind == "evacuate" and row.id not in self._ordered), None)
-        if row is not None and row.in_force:
+        fresh = (row for row in scene.events if row.kind == "evacuate" and row.id not in self._ordered)
+        row = next((row for row in fresh if not row.to_us), None)
+        if row is not None:
             self._ordered = None
             self._show_event(row.id)
 
@@ -130,11 +137,29 @@ class Doing(App[None]):
 
     def action_evacuate(self) -> None:
         """Who has acknowledged the evacuation in force that was ordered here; without one, order one."""
-        row = next((row for row in self._scene.events if row.kind == "evacuate" and row.in_force), None)
+        row = next((row for row in self._scene.events if row.lift is not None and not row.to_us), None)
         if row is None:
             self.action_write("evacuate")
         else:
             self._show_event(row.id)
+
+    def action_lift(self) -> None:
+        """Take back the chosen evacuation, or the newest in force, whichever command node ordered it."""
+        chosen = self._event(self._tables["events"].chosen) if self.focused is self._tables["events"] else None
+        standing = [row for row in self._scene.events if row.lift is not None]
+        if not self._scene.commands or not standing:
+            self._say("no evacuation" if self._scene.commands else "not command", State.WARN)
+        else:
+            self._lift(
+                chosen
+                if chosen in standing
+                else min(standing, key=lambda row: math.inf if row.age_s is None else row.age_s)
+            )
+
+    def _lift(self, row: EventRow) -> None:
+        if row.lift is not None:
+            self._leaving = dict(row.lift)
+            self._confirm("lift", self.words.of(row.text))
 
     def action_rollcall(self) -> None:
         """The roll call in force: who answered; without one, command nodes begin one."""
@@ -244,12 +269,14 @@ class Doing(App[None]):
     def _show_event(self, name: object) -> None:
         def page() -> Page | None:
             row = self._event(name)
-            return None if row is None else event_card(row, self.words, self.symbols)
+            return None if row is None else event_card(row, self.words, self.symbols, self._scene.commands)
 
         def done(answer: str) -> None:
             row = self._event(name)
             if answer == "evacuate":
                 self.action_write(answer)
+            elif row is not None and answer == "lift":
+                self._lift(row)
             elif row is not None:
                 self._receipt(row, int(answer))
 

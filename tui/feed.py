@@ -11,12 +11,13 @@ from typing import Any, Final
 
 from edge import intents
 from edge.config import Config
-from edge.folds import ACK, ALARM_KINDS, ANSWER, CHECKIN, RECEIPT, Alarm, alarms, checkins, episode_of
+from edge.folds import ACK, ALARM_KINDS, ANSWER, CHECKIN, EVACUATE, RECEIPT, Alarm, alarms, checkins, episode_of, lifted
 from edge.store.reader import EventLine, Reader, Snapshot
 from hardware.clock import Clock, ClockQuality, Stamp, SystemClock
 from hardware.driver import Health
 from hardware.errors import DecodeError, LinkDown, StoreError
 from sync.events import KINDS
+from sync.records import EventId
 from sync.trust.standing import Standing
 from tui import rows
 from tui.scene import FlowRow, Forecast, LinkRow, Scene
@@ -41,7 +42,7 @@ COMMANDS: Final = tuple(kind.number for kind in KINDS.values() if kind.name in r
 @dataclass(frozen=True, slots=True)
 class Facts:
     """What was read of the store in one go; events: the newest, and commands in force; said: receipts and answers to roll calls;
-    checked: by person; aside: events not to be drawn; at: monotonic seconds."""
+    checked: by person; lifted: evacuations taken back; aside: events not to be drawn; at: monotonic seconds."""
 
     snapshot: Snapshot
     events: tuple[EventLine, ...]
@@ -50,6 +51,7 @@ class Facts:
     episodes: Mapping[bytes, Said]
     said: tuple[EventLine, ...]
     checked: Mapping[str, EventLine]
+    lifted: frozenset[EventId]
     at: float
 
 
@@ -160,7 +162,7 @@ class StoreFeed:
         others = tuple(node for node, _ in scene.nodes)
         everyone = tuple(self._central - {self._node}) or others
         relayed = frozenset(status.get("exchange", {}).get("relayed", ()))
-        telling = rows.Telling(self._node, self._names(), everyone, others, relayed, facts.episodes)
+        telling = rows.Telling(self._node, self._names(), everyone, others, relayed, facts.episodes, facts.lifted)
         people = rows.people(snapshot, self._people, self._station, facts.standing, facts.checked, late)
         told_s = now - self._word.at
         return replace(
@@ -200,14 +202,16 @@ def _facts(reader: Reader, at: float) -> Facts:
     snapshot, folded = reader.snapshot(NEWS), newest(*ALARM_KINDS)
     shown = {line.event.id for line in snapshot.events}
     asked = (line for line in newest(*COMMANDS, most=ASKED) if line.event.id not in shown)
+    gone = lifted(newest(EVACUATE))
     return Facts(
         snapshot,
-        (*snapshot.events, *(line for line in asked if rows.stands(line) is Standing.ACTIONABLE)),
+        (*snapshot.events, *(line for line in asked if rows.stands(line, gone) is Standing.ACTIONABLE)),
         tuple(alarms(folded)),
         sum(rows.stands(line) is Standing.ASIDE for line in snapshot.events),
         {episode_of(line.event): tell(line.event) for line in folded if line.event.kind != ACK},
         newest(RECEIPT, ANSWER),
         checkins(newest(CHECKIN)),
+        gone,
         at,
     )
 

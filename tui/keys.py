@@ -38,6 +38,7 @@ KEYS: Final = (
     Key("c", "checkin", "checkin", 5),
     Key("p", "rollcall", "rollcall", 6),
     Key("e", "evacuate", "evacuate", 7, command=True),
+    Key("E", "lift", "lift", command=True),
     Key("x", "write('sos')", "sos", 8),
     Key("space", "freeze", "freeze", 10),
     Key("n", "dress('night')", "night"),

@@ -39,7 +39,7 @@ LEVELS: Final = {
     Level.ORIGIN: (State.INFO, ""),
     Level.COMMAND: (State.INFO, ""),
 }
-STANDINGS: Final = {Standing.UNPROVEN: "unproven", Standing.EXPIRED: "expired"}
+STANDINGS: Final = {Standing.UNPROVEN: "unproven", Standing.EXPIRED: "expired", Standing.LIFTED: "over"}
 STAGES: Final = {
     Stage.QUEUED: (State.WARN, "queued"),
     Stage.SENT: (State.INFO, "radiated"),

@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Final
+from typing import Any, Final
 
-from edge.folds import ACK, ROLLCALL, Alarm, Stage, answers, episode_of, field, progress, receipts, text
+from edge.folds import ACK, EVACUATE, OVER, ROLLCALL, Alarm, Stage, answers, episode_of, field, progress, receipts, text
 from edge.store.reader import EventLine, Latest, Snapshot
 from hardware.kinds import BY_NAME, KINDS, Kind, unknown
 from sync.events import KINDS as EVENTS
@@ -25,6 +25,7 @@ URGENT: Final = ("alarm", "sos", "evacuate", "rollcall")
 ASKING: Final = ("message", "order", "evacuate", "rollcall")  # what somebody wants an answer to
 QUIET: Final = ("receipt", "person", "roster", "force")  # shown in what they change, not as news
 PLACE_S: Final = 60.0
+AREA: Final = 64  # characters of an area in an intent
 NOTHING: Final = ("", "")
 EARTH_M: Final = 6_371_000.0
 Latests = Mapping[int, Latest]
@@ -143,7 +144,7 @@ def backlog(snapshot: Snapshot, late: float) -> tuple[LaneRow, ...]:
 
 class Telling:
     """What events need to be drawn as rows: which node this is, names of nodes, whose having it is delivery, whom a command to
-    everybody is for, what relays hold, and what each episode of an alarm is about."""
+    everybody is for, what relays hold, what each episode of an alarm is about, and which evacuations were taken back."""
 
     def __init__(
         self,
@@ -153,9 +154,10 @@ class Telling:
         others: tuple[int, ...],
         relayed: frozenset[str],
         episodes: Mapping[bytes, Said],
+        lifted: frozenset[EventId],
     ) -> None:
         self.node, self.names, self.everyone, self.others = node, names, everyone, others
-        self.relayed, self.episodes = relayed, episodes
+        self.relayed, self.episodes, self.lifted = relayed, episodes, lifted
 
     def events(self, lines: Iterable[EventLine], said: Iterable[EventLine], late: float) -> tuple[EventRow, ...]:
         """Evacuations that wait for an answer, then other orders that do, then news in the order of `lines`; said: the receipts that may be about them."""
@@ -194,12 +196,14 @@ class Telling:
         who = " ".join(part for part in (writer, actor) if part)
         to_us = not own and (self.node in event.to or not event.to)
         about = self.episodes.get(episode_of(event)) if event.kind == ACK else None
+        stands_here = stands(line, self.lifted)
         return EventRow(
             aged(line.age_s, late), title, about or tell(event), who, line.level,
             urgent=name in URGENT and (line.level >= Level.MEMBER or name == "sos"), id=event.id, kind=name, wall_ms=event.time.wall_ms,
-            to_us=to_us, standing=stands(line), answer=self._answer(event, said) if to_us and name in ASKING else None,
+            to_us=to_us, standing=stands_here, answer=self._answer(event, said) if to_us and name in ASKING else None,
             reached=self._reached(line, said) if own and name not in GUEST_SAYINGS else (),
             episode=episode_of(event) if name in ("alarm", "sos") else b"",
+            lift=_lift(event) if event.kind == EVACUATE and stands_here is Standing.ACTIONABLE else None,
         )  # fmt: skip
 
     def _answer(self, event: Event, said: Mapping[EventId, Mapping[int, Stage]]) -> Stage:
@@ -218,9 +222,19 @@ class Telling:
         return self.names.get(node, f"#{node}")
 
 
-def stands(line: EventLine) -> Standing:
-    """How an event stands here and now."""
+def stands(line: EventLine, lifted: frozenset[EventId] = frozenset()) -> Standing:
+    """How an event stands here and now; lifted: what was taken back."""
+    if line.event.id in lifted:
+        return Standing.LIFTED
     return standing(line.event, line.level, math.inf if line.age_s is None else line.age_s)
+
+
+def _lift(event: Event) -> dict[str, Any] | None:
+    """What takes an evacuation back, told to whom it was given; nothing does for what takes one back itself."""
+    if field(event, "state") == OVER:
+        return None
+    area = (text(event, "area") or tell(event)[0])[:AREA]
+    return {"area": area, "state": OVER, "of": list(event.id), "to": list(event.to)}
 
 
 def alarm_rows(alarms: Iterable[Alarm], late: float) -> tuple[AlarmRow, ...]:

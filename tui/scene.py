@@ -5,6 +5,7 @@ Ages are seconds, None where no clock can tell. Whatever came from a guest or a 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
 
@@ -128,7 +129,8 @@ class EventRow:
     """An event as a line: age, kind's name, text, author, and how far the author is proven.
 
     id: origin, incarnation, number; to_us: it names this node; standing: whether it may be acted on; answer: what was said
-    here of it (QUEUED: nothing yet, None: nothing is asked); reached: by addressee, for what this node wrote itself; episode: of an alarm or SOS, under which it is acknowledged.
+    here of it (QUEUED: nothing yet, None: nothing is asked); reached: by addressee, for what this node wrote itself; episode: of an alarm or SOS, under which it is acknowledged;
+    lift: of an evacuation in force, the fields of the intent that takes it back.
     """
 
     age_s: float | None
@@ -145,16 +147,12 @@ class EventRow:
     answer: Stage | None = None
     reached: tuple[Reach, ...] = ()
     episode: bytes = b""
+    lift: Mapping[str, Any] | None = None
 
     @property
     def open(self) -> bool:
         """Whether it is an order in force for this node that nobody here has answered."""
         return self.standing is Standing.ACTIONABLE and self.answer is Stage.QUEUED
-
-    @property
-    def in_force(self) -> bool:
-        """Whether it is a command that this node gave and that still holds."""
-        return self.standing is Standing.ACTIONABLE and not self.to_us
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,10 @@ from tui.scene import LOST_S, Scene
 Fields = dict[str, Any]
 
 DUE_MIN: Final = 10  # minutes that a roll call leaves where nobody says otherwise
-SURE: Final = "go"  # typed before an evacuation goes out
+SURE: Final = {
+    "evacuate sure": "go",
+    "lift": "over",
+}  # what is typed before an evacuation goes out, and before one is taken back
 _PARTED: Final = re.compile(r"\s*[,;,;]\s*")
 _COUNTS: Final = re.compile(r"(\d{1,4})(?:\D+(\d{1,4}))?")
 _DUE: Final = re.compile(r"(\d{1,4})(?:\s+(.+))?")

@@ -103,6 +103,9 @@ WORDS: Final[dict[str, tuple[str, str]]] = {
     "sos": ("求救", "SOS"),
     "evacuate": ("撤离", "evacuate"),
     "evacuate sure": ("确认撤离", "EVACUATE"),
+    "lift": ("解除撤离", "lift evacuation"),
+    "lift hint": ("输入 over 再回车,解除撤离令;Esc 放弃", "type over and Enter to take the order back; Esc: leave"),
+    "no evacuation": ("没有生效的撤离令", "no evacuation in force"),
     "checkin": ("报到", "check-in"),
     "checked": ("报到", "checked"),
     "rollcall": ("点名", "roll call"),
@@ -179,6 +182,10 @@ HELP: Final[dict[str, Said]] = {
     "e": (
         "撤离(仅指挥站):写范围,打 go 确认;再按看谁确认了",
         "evacuate (command nodes): area, then type go; again: who acknowledged",
+    ),
+    "E": (
+        "解除撤离(仅指挥站):最新的一道,或动态栏里选中的;打 over 确认",
+        "lift the newest evacuation, or the one chosen among the events (command nodes): type over",
     ),
     "r / d / f": (
         "对等答复的命令、或动态栏里选中的一条:已读 / 已办 / 不能办",

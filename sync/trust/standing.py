@@ -36,6 +36,7 @@ class Standing(Enum):
     SHOWN = "shown"  # drawn as fact, nothing to act on
     UNPROVEN = "unproven"  # a command whose author is not proven to be command: shown as such, never acted on
     EXPIRED = "expired"  # a command past its validity, or one that never had any
+    LIFTED = "lifted"  # a command that command took back; what other events say of it, see edge/folds.py
     ASIDE = "aside"  # quarantined: kept, counted, not drawn
 
     @property
@@ -49,6 +50,7 @@ _ZH: Final = {
     Standing.SHOWN: "有效",
     Standing.UNPROVEN: "未证实",
     Standing.EXPIRED: "已过期",
+    Standing.LIFTED: "已解除",
     Standing.ASIDE: "隔离",
 }
 

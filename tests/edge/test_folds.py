@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from edge.folds import Stage, alarms, episode_of, progress, receipts
+from edge.folds import Stage, alarms, episode_of, lifted, progress, receipts
 from edge.store.reader import EventLine
 from hardware.clock import ClockQuality, Stamp
 from sync.events import BY_NAME, KINDS, key
@@ -73,6 +73,14 @@ def test_progress_is_what_is_proven_for_each_addressee() -> None:
     assert progress(replace(sent, stored=(V2, 9)), (PROV, V2), said) == {PROV: Stage.ACTED, V2: Stage.STORED}
 
 
+def test_only_command_takes_an_evacuation_back_and_says_which() -> None:
+    leave, other = line("evacuate", 1, area="K12", state=1), line("evacuate", 2, area="K14", state=1)
+    over = {"origin": PROV, "area": "K12", "state": 0, "of": list(leave.event.id)}
+    assert lifted([leave, other, line("evacuate", 3, level=Level.COMMAND, **over)]) == {leave.event.id}
+    for wrong in ({"level": Level.ORIGIN}, {"level": Level.COMMAND, "state": 1}, {"level": Level.COMMAND, "of": None}):
+        assert not lifted([leave, other, line("evacuate", 3, **(over | wrong))])
+
+
 def test_any_body_from_outside_is_folded() -> None:
     chance = random.Random(3)
     values: tuple[Any, ...] = (
@@ -100,5 +108,6 @@ def test_any_body_from_outside_is_folded() -> None:
 
     lines = [hostile(number) for number in range(3000)]
     assert alarms(lines) == alarms(lines[::-1])
+    assert lifted(lines) == lifted(lines[::-1])
     said = receipts(lines)
     assert all(progress(each, (PROV,), said) for each in lines)

@@ -223,6 +223,22 @@ async def test_commands_reach_guests_and_their_answers_find_them(store: Store) -
     assert field(lines(store, "rollcall.answer")[0].event, "of") == list(rollcall)
 
 
+async def test_of_an_evacuation_that_is_taken_back_its_end_alone_is_told(store: Store) -> None:
+    guests, told = Guests(store, {}, chance=Prompt()), Told()
+    guests.add(told)
+    async with at_work(store, guests):
+        guests.heard(said("到"))
+        command(store, "evacuate", area="valley", state=1)
+        await until(lambda: told.notes)
+        order = lines(store, "evacuate")[0].event.id
+        command(store, "evacuate", area="valley", state=0, of=list(order))
+        await until(lambda: len(told.notes) == 2)
+        waiting = [due[2].text for channel in guests._channels for due in channel._due]
+    texts = [note.text for note, _ in told.notes]
+    assert "EVACUATE: valley" in texts[0] and "解除撤离 EVACUATION OVER: valley" in texts[1]
+    assert told.notes[1][0].rings and waiting == [texts[1]]
+
+
 async def test_a_flood_is_told_of(store: Store) -> None:
     guests = Guests(store, {})
     supervisor = Supervisor(store.clock)

@@ -62,6 +62,7 @@ def event(kind: str, body: dict[str, Value], number: int = 412, **rest: object) 
 ORDER = event("order", {"text": "上游水库准备泄洪，十八点前河边的人全部撤走"}, to=(7,), valid_s=3600)
 PHRASE = event("order", {"phrase": 101, "arguments": ["K12"], "deadline_s": 1800}, to=(7,), valid_s=3600)
 EVACUATE = event("evacuate", {"phrase": 306, "state": 1}, valid_s=7200)
+LIFT = event("evacuate", {"area": "K12", "state": 0, "of": [3, 0xBEEF, 412]}, 440, valid_s=7200)
 RECEIPT = event("receipt", {"of": [1, 0x1234, 77], "state": 1}, parents=(EventId(1, 0x1234, 77),))
 TWO = (event("casualty", {"card": "M1", "colour": "red"}), event("casualty", {"card": "M2", "colour": "green"}, 413))
 
@@ -75,7 +76,7 @@ def test_events_come_back(events: list[Event], anchor: Anchor | None) -> None:
 
 
 def test_a_small_order_fits_one_message() -> None:
-    for small in (ORDER, PHRASE, EVACUATE, RECEIPT):
+    for small in (ORDER, PHRASE, EVACUATE, LIFT, RECEIPT):
         body = encode_events([small], ANCHOR, source=SOURCE)
         assert len(body) + 1 <= ROOM, "the content byte goes before it"
         assert decode_events(body, ANCHOR, source=SOURCE) == [small]
@@ -123,7 +124,7 @@ def test_kinds_have_words_in_both_languages_and_keys_that_stay() -> None:
 
 def test_the_pages_vectors() -> None:
     page = (Path(__file__).parents[2] / "docs/wire/events.md").read_text(encoding="utf-8")
-    for events in ([ORDER], [PHRASE], [EVACUATE], [RECEIPT], list(TWO)):
+    for events in ([ORDER], [PHRASE], [EVACUATE], [LIFT], [RECEIPT], list(TWO)):
         body = encode_events(events, ANCHOR, source=SOURCE)
         assert f"`{body.hex()}`" in page, body.hex()
     for kind in KINDS.values():

@@ -137,6 +137,49 @@ def test_an_evacuation_to_some_names_them(field: Field) -> None:
     at_desk(field, play)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_an_evacuation_is_taken_back_by_a_word_of_its_own(field: Field, language: str) -> None:
+    words = Words(language)
+
+    async def play(desk: Desk) -> None:
+        await desk.until(f"e {words('evacuate')}")
+        assert words("no evacuation") in await desk.press("E")
+        await desk.press("e", *"K12", "down", "down", "enter", *"go", "enter")
+        await desk.until(f"{words('to')} V2", f"E {words('lift')}")
+        order = desk.field.newest("evacuate")
+        assert f"{words('lift')} K12 {words('to')} V2" in await desk.press("E")
+        await desk.press(*"go", "enter")
+        assert desk.field.count("evacuate") == 1
+        await desk.press("backspace", "backspace", *"over", "enter")
+        await desk.until(f"{words('to')} V2", "解除:K12" if language == "zh" else "over: K12")
+        over = desk.field.newest("evacuate")
+        assert over.body == {0: "K12", 4: 0, 5: list(order.id)} and over.to == order.to == (3,) and over.valid_s
+        await desk.press("escape")
+        await desk.until(f"[{words('over')}] P01: K12")
+        assert words("no evacuation") in await desk.press("E")
+        await desk.press("e")
+        assert desk.app.query_one(Input).has_focus and f"{words('evacuate')} {words('to')}" in desk.shown()
+
+    at_desk(field, play, language=language)
+    assert field.count("evacuate") == 2
+
+
+def test_a_lifted_evacuation_asks_nobody_any_more_and_its_end_does(field: Field) -> None:
+    async def play(desk: Desk) -> None:
+        leave = desk.field.foreign("evacuate", 1, "C1", level=Level.COMMAND, area="K12", state=1)
+        await desk.until("!!evacuate 省中心 C1: K12")
+        desk.field.foreign("evacuate", 1, "C1", area="K12", state=0, of=list(leave))
+        await desk.until("[unproven, do not act] 省中心 C1: o", "!!evacuate 省中心 C1: K12")
+        desk.field.foreign("evacuate", 1, "C1", level=Level.COMMAND, area="K12", state=0, of=list(leave))
+        await desk.until("!!evacuate 省中心 C1: over: K12", "[over] 省中心 C1: K12")
+        assert Words("en")("not command") in await desk.press("E")
+        await desk.press("r")
+        await desk.until("+read here")
+        assert desk.field.newest("receipt").body[0] != list(leave)
+
+    at_desk(field, play, commands=False)
+
+
 def test_an_evacuation_that_came_is_on_the_bar_before_every_alarm(field: Field) -> None:
     async def play(desk: Desk) -> None:
         desk.field.event("sos", "P99", subject="P99")

@@ -33,7 +33,7 @@ class Card(ModalScreen[str]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "leave"),
-        *(Binding(key, f"answer('{key}')") for key in "ardfcpe"),
+        *(Binding(key, f"answer('{key}')") for key in "ardfcpeE"),
     ]
 
     def __init__(self, page: Page) -> None:
