@@ -11,7 +11,7 @@ from typing import Final, Protocol, TypeVar
 
 from hardware.clock import ClockQuality, Stamp
 from hardware.errors import DecodeError
-from sync.codec import ends
+from sync.codec import ends, report
 from sync.codec.ends import number
 from sync.codec.stack import LAPLACE, Table
 from sync.codec.text import MAX_STACKED, read_text, write_text
@@ -29,11 +29,13 @@ _MORE: Final = Table.of((3, 1))
 _SAME: Final = Table.of((12, 1))
 _OWN: Final = Table.of((60, 1))
 _NONE: Final = Table.of((3, 1))
+_FORM: Final = Table.of((3, 1))
 _COUNTS: Final = Table.of((40, 12, 5, 4, 3, 3, 2, 2, 1, 1, 1))  # bit lengths
 _GAPS: Final = Table.of((30, 30, 12, 8, 6, 4, 3, 2, 2, *[1] * 56))  # to the next key of a body; 0: no more
 _LENGTHS: Final = Table.of(
     (12, 12, 12, 12, 12, 12, 12, 12, 11, 11, 10, 10, *[8] * 24, *[2] * 29)
 )  # bit lengths, 0 .. 64
+_EMPTY: Final = report.Report(0, ())
 _STEP: Final = LAPLACE[5]
 _INT, _TEXT, _NULL, _TRUE, _FALSE, _LIST, _RAW = range(7)
 _TYPES: Final = Table.of((20, 20, 2, 2, 2, 3, 2))
@@ -116,7 +118,7 @@ def _event(coder: _Coder, context: _Context, event: Event) -> Event:
     to = tuple(_uint(coder, node) for node in _listed(coder, event.to, 0))
     valid = _sint(coder, event.valid_s or 0) if coder.symbol(_NONE, event.valid_s is not None) else None
     parents = tuple(_ident(coder, context, parent) for parent in _listed(coder, event.parents, event.id))
-    body = _body(coder, context, event.body)
+    body = (_report if kind == report.REPORT else _body)(coder, context, event.body)
     context.before = Event(ident, kind, actor, lamport, time, body, parents, to, valid)
     return context.before
 
@@ -141,6 +143,14 @@ def _time(coder: _Coder, context: _Context, time: Stamp, first: bool) -> Stamp:
             expected = before.wall_ms + mono - before.mono_ms
         wall = _fits(expected + _sint(coder, (time.wall_ms or 0) - expected))
     return Stamp(boot, mono, wall, ClockQuality(coder.uniform(len(ClockQuality), int(time.quality))))
+
+
+def _report(coder: _Coder, context: _Context, body: Mapping[int, Value]) -> dict[int, Value]:
+    """A filled form by its own tables and what else is said, or anything a body holds."""
+    form, rest = report.split(body)
+    if coder.symbol(_FORM, form is None):
+        return _body(coder, context, body)
+    return report.join(report.fill(coder, form or _EMPTY), _body(coder, context, rest))
 
 
 def _body(coder: _Coder, context: _Context, body: Mapping[int, Value]) -> dict[int, Value]:

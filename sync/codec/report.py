@@ -1,23 +1,24 @@
-"""Fixed forms in a short message: the disaster report (灾情快报, 14 indicators) and the shelter form (docs/wire/report.md).
+"""Fixed forms in a `report` event: the disaster report (灾情快报, 14 indicators) and the shelter form (docs/wire/report.md).
 
 A form is a row of FORMS; what a reader gets is the same integers, place and times that were entered, nothing rounded. Indicators are
-integers times ten to the row's exponent; one that is not known is left out, which is not the same as 0.
+integers times ten to the row's exponent; one that is not known is null, which is not the same as 0.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
 from itertools import chain, repeat
-from typing import Final
+from typing import Any, Final
 
 from hardware.errors import DecodeError
-from sync.codec.ends import Coder, Reading, Writing, number
+from sync.codec.ends import Coder, Writing, number
 from sync.codec.stack import LAPLACE, Table
+from sync.events import BY_NAME, key
 from sync.ids import unzigzag, zigzag
+from sync.records import Value
 
-VERSION: Final = 1
-_VERSIONS: Final = 4
+REPORT: Final = BY_NAME["report"].number
 MAX_FORMS: Final = 16
 MAX_INDICATORS: Final = 32
 EPOCH_MIN: Final = 26_297_280  # minutes from 1970 to 2020-01-01, UTC
@@ -114,53 +115,64 @@ _MAX_DISASTERS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A filled form. stage, disaster: places in STAGES and DISASTERS; division: administrative code of 6, 9 or 12 digits, "" for
+    """A filled form, named as the event's fields. stage, disaster: places in STAGES and DISASTERS; division: administrative code of 6, 9 or 12 digits, "" for
     none; occurred, until: minutes since 1970 UTC of the event and of the figures' cut-off, None when not said."""
 
     form: int
-    values: tuple[int | None, ...]
+    indicators: tuple[int | None, ...]
     stage: int = 0
     serial: int = 1
     division: str = ""
     disaster: int = 0
-    occurred_min: int | None = None
-    until_min: int | None = None
+    occurred: int | None = None
+    until: int | None = None
 
     def lines(self) -> list[tuple[Indicator, int | None]]:
         """Indicators with their values; lines that this version does not know are named by their number."""
         known = FORMS[self.form].indicators if self.form in FORMS else ()
         spare = [
-            Indicator(f"line{at}", f"第{at + 1}项", f"line {at + 1}", "1") for at in range(len(known), len(self.values))
+            Indicator(f"line{at}", f"第{at + 1}项", f"line {at + 1}", "1")
+            for at in range(len(known), len(self.indicators))
         ]
-        return list(zip([*known, *spare], self.values))
+        return list(zip([*known, *spare], self.indicators))
 
 
-def encode_report(report: Report) -> bytes:
-    """A form with all 14 figures in at most 40 bytes usually; ValueError for what no form holds."""
-    if len(report.division) not in _DIVISION or not all(digit in "0123456789" for digit in report.division):
+_FIELDS: Final = {key("report", each.name): each for each in fields(Report)}
+_INDICATORS: Final = key("report", "indicators")
+
+
+def split(body: Mapping[int, Value]) -> tuple[Report | None, dict[int, Value]]:
+    """A report's body as its filled form and what else it says; None where it is more or less than a form holds."""
+    said: dict[str, Any] = {_FIELDS[number].name: value for number, value in body.items() if number in _FIELDS}
+    rest = {number: value for number, value in body.items() if number not in _FIELDS}
+    figures = said.get("indicators")
+    if type(figures) is not list or any(type(value) is bool for value in (*said.values(), *figures)):
+        return None, dict(body)
+    try:
+        report = Report(**said | {"indicators": tuple(figures)})
+        fill(Writing(), report)
+    except (AttributeError, TypeError, ValueError):
+        return None, dict(body)
+    return (report, rest) if join(report, rest) == body else (None, dict(body))
+
+
+def join(report: Report, rest: Mapping[int, Value]) -> dict[int, Value]:
+    """The inverse of `split`; what is as usual is not said."""
+    values = {number: getattr(report, each.name) for number, each in _FIELDS.items()}
+    told = {number: value for number, value in values.items() if value != _FIELDS[number].default}
+    return {**rest, **told, _INDICATORS: list(report.indicators)}
+
+
+def fill(coder: Coder, report: Report) -> Report:
+    """A filled form, at either end; ValueError for what no form holds."""
+    if len(report.division) not in _DIVISION or not (report.division or "0").isdecimal():
         raise ValueError(f"{report.division} is no division code")
-    coder = Writing()
-    _report(coder, report)
-    return coder.stack.bytes()
-
-
-def decode_report(data: bytes) -> Report:
-    """The inverse of encode_report; DecodeError on anything else."""
-    coder = Reading(data)
-    report = _report(coder, Report(0, ()))
-    coder.stack.end()
-    return report
-
-
-def _report(coder: Coder, report: Report) -> Report:
-    if coder.uniform(_VERSIONS, VERSION) != VERSION:
-        raise DecodeError("report: unknown version")
     form, stage = coder.uniform(MAX_FORMS, report.form), coder.uniform(len(STAGES), report.stage)
     serial, disaster = number(coder, _SERIAL, report.serial), coder.uniform(_MAX_DISASTERS, report.disaster)
     digits = _DIVISION[coder.uniform(len(_DIVISION), _DIVISION.index(len(report.division)))]
     division = str(coder.uniform(10**digits, int(report.division or 0))).zfill(digits) if digits else ""
-    occurred, until = _times(coder, report.occurred_min, report.until_min)
-    values = _values(coder, FORMS[form].indicators if form in FORMS else (), report.values)
+    occurred, until = _times(coder, report.occurred, report.until)
+    values = _values(coder, FORMS[form].indicators if form in FORMS else (), report.indicators)
     return Report(form, values, stage, serial, division, disaster, occurred, until)
 
 

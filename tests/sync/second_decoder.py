@@ -257,10 +257,8 @@ def text(data: bytes) -> str:
 USUAL = {1: (14, 4, 3, 7, 13, 7, 11, 10, 11, 13, 13, 12, 18, 15), 2: (10, 9, 7, 6, 6, 4, 4, 4, 7, 9, 5, 5, 4, 5)}
 
 
-def report(data: bytes) -> dict[str, Any]:
-    """A filled form."""
-    x = Stack(data)
-    assert x.uniform(4) == 1
+def report(x: Stack) -> dict[int, Any]:
+    """A filled form, as the body of its event."""
     out: dict[str, Any] = {"form": x.uniform(16), "stage": x.uniform(4)}
     out["serial"] = x.number([2, 8, 8, 6, 4, 2, 1, 1, 1, 1, 1])
     out["disaster"], digits = x.uniform(32), (0, 6, 9, 12)[x.uniform(4)]
@@ -272,9 +270,10 @@ def report(data: bytes) -> dict[str, Any]:
         out["until"] = start + zigzag(x.number([1, *[2] * 6, *[6] * 8, *[2] * 12]))
     usual = USUAL.get(out["form"], ())
     count = x.uniform(33) if x.symbol(table([31, 1])) else len(usual)
-    out["values"] = tuple(figure(x, usual[at] if at < len(usual) else 8) for at in range(count))
-    assert x.x == 0
-    return out
+    out["indicators"] = [figure(x, usual[at] if at < len(usual) else 8) for at in range(count)]
+    usually = {"stage": 0, "serial": 1, "disaster": 0, "division": "", "occurred": None, "until": None}
+    keys = ("form", "indicators", "text", "stage", "serial", "division", "disaster", "occurred", "until")
+    return {keys.index(name): value for name, value in out.items() if name not in usually or value != usually[name]}
 
 
 def figure(x: Stack, usual: int) -> int | None:
@@ -329,7 +328,7 @@ def event(x: Stack, before: dict[str, Any], first: bool, source: tuple[int, int]
     new["to"] = tuple(x.number(LENGTHS) for _ in range(x.number(COUNTS)))
     new["valid_s"] = zigzag(x.number(LENGTHS)) if x.symbol(table([3, 1])) else None
     new["parents"] = tuple(ident() for _ in range(x.number(COUNTS)))
-    new["body"], at = {}, -1
+    new["body"], at = report(x) if new["kind"] == 15 and not x.symbol(table([3, 1])) else {}, -1
     while gap := x.symbol(table(GAPS)):
         at += gap
         new["body"][at] = value(x)

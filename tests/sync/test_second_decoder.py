@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sync.codec import encode_events
 from sync.codec.picture import decode_force, encode_force
 from sync.codec.picture_people import Force
-from sync.codec.report import encode_report
 from sync.codec.scene import FIELDS, Scene, encode_scene
 from sync.codec.text import encode_text
 from tests.sync import second_decoder as second
 from tests.sync.test_events import ANCHOR as START
 from tests.sync.test_events import EVACUATE, ORDER, PHRASE, RECEIPT, SOURCE, TWO
 from tests.sync.test_picture import ANCHOR, walk
-from tests.sync.test_report import BARE, COUNTY, SHELTER, TOWN
+from tests.sync.test_report import PAGE, told
 from tests.sync.test_text import MESSAGES, VECTORS
 
 
@@ -48,21 +49,10 @@ def test_texts() -> None:
         assert second.text(encode_text(line)) == line
 
 
-def test_forms() -> None:
-    for form in (COUNTY, TOWN, BARE, SHELTER):
-        read = second.report(encode_report(form))
-        assert (read["form"], read["values"], read["stage"], read["serial"]) == (
-            form.form,
-            form.values,
-            form.stage,
-            form.serial,
-        )
-        assert (read["division"], read["disaster"]) == (form.division, form.disaster)
-        assert (read["occurred"], read["until"]) == (form.occurred_min, form.until_min)
-
-
 def test_events() -> None:
-    for events in ([ORDER], [PHRASE], [EVACUATE], [RECEIPT], list(TWO), [PHRASE, RECEIPT, ORDER]):
+    forms = [told(report) for report in PAGE]
+    odd = replace(forms[0], body={0: "1", 2: "云图"})
+    for events in ([ORDER], [PHRASE], [EVACUATE], [RECEIPT], list(TWO), [PHRASE, RECEIPT, ORDER], forms, [odd, *forms]):
         read = second.events(encode_events(events, START, source=SOURCE), SOURCE[:2], START.start_ms)
         for mine, each in zip(read, events, strict=True):
             time = each.time
