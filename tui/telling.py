@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Final
 
 from edge.folds import field
 from hardware.kinds import KINDS as MEASURED
 from sync.codec.phrases import words
+from sync.codec.report import DISASTERS, STAGES, Indicator, split
 from sync.events import KINDS
 from sync.records import Event, Value
 from sync.trust.standing import GUEST_SAYINGS
@@ -30,7 +32,8 @@ TEMPLATES: Final[dict[str, tuple[str, str]]] = {
     "task.state": ("{task}[ {state}][ {text}]", "{task}[ {state}][ {text}]"),
     "casualty": ("{card} {colour:colour}[ {place}][ {text}]", "{card} {colour:colour}[ {place}][ {text}]"),
     "supplies": ("{item}[ {change}][ {place}][ {text}]", "{item}[ {change}][ {place}][ {text}]"),
-    "report": ("[表 {form}][ {text}]", "[form {form}][ {text}]"),
+    "report": ("[{division} ][{disaster:disaster} ]{indicators:figures}[ {text}]",
+               "[{division} ][{disaster:disaster} ]{indicators:figures}[ {text}]"),
     "incident": ("{name}[ {state}]", "{name}[ {state}]"),
     "roster": ("第 {version} 版", "version {version}"),
     "revocation": ("第 {version} 版", "version {version}"),
@@ -50,7 +53,10 @@ WORDS: Final[dict[str, dict[Value, tuple[str, str]]]] = {
         "green": ("绿", "green"),
         "black": ("黑", "black"),
     },
+    "disaster": {**dict(enumerate(DISASTERS))},
 }
+# Units that an English name of an indicator does not hold.
+UNITS: Final = {"公顷": "ha", "万元": "x 10000 yuan", "天": "days", "小时": "h"}
 _OPTIONAL: Final = re.compile(r"\[([^\]]*)\]")
 _FIELD: Final = re.compile(r"\{(\w+)(?::(\w+))?\}")
 
@@ -65,7 +71,9 @@ def tell(event: Event) -> Said:
 def _fill(event: Event, template: str, column: int) -> str:
     def said(match: re.Match[str]) -> str:
         value = field(event, match[1])
-        return _phrase(event, value, column) if match[2] == "phrase" else _word(value, match[2] or "", column)
+        if match[2] in WHOLE:
+            return WHOLE[match[2]](event, value, column)
+        return _word(value, match[2] or "", column)
 
     def part(match: re.Match[str]) -> str:
         inner = _FIELD.search(match[1])
@@ -81,6 +89,24 @@ def _phrase(event: Event, number: Value, column: int) -> str:
     given = field(event, "arguments")
     arguments = [each for each in given if isinstance(each, int | str)] if isinstance(given, list) else []
     return words(number, arguments, "en" if column else "zh")
+
+
+def _figures(event: Event, _: Value, column: int) -> str:
+    """What a filled form tells, figures that nobody knows left out."""
+    report, _ = split(event.body)
+    if report is None:
+        return ""
+    figures = (_figure(line, value, column) for line, value in report.lines() if value is not None)
+    return f"{STAGES[report.stage][column]} {report.serial}: {', '.join(figures)}"
+
+
+def _figure(line: Indicator, value: int, column: int) -> str:
+    shown = f"{value * 10.0**line.exponent:.{-line.exponent}f}"
+    return f"{line.en} {shown} {UNITS.get(line.unit, '')}".rstrip() if column else f"{line.zh} {shown}{line.unit}"
+
+
+# What takes more than the field itself.
+WHOLE: Final[dict[str, Callable[[Event, Value, int], str]]] = {"phrase": _phrase, "figures": _figures}
 
 
 def _word(value: Value, table: str, column: int) -> str:

@@ -41,6 +41,18 @@ def test_numbers_of_tables_are_words() -> None:
     assert said(by_name["rollcall.answer"], unit="R1", safe=7) == ("R1 平安 7", "R1 safe 7")
 
 
+def test_a_report_tells_its_figures() -> None:
+    report = KINDS[15]
+    flood = {"form": 1, "indicators": [48_213, 0, None, 412, 15_873], "stage": 1, "serial": 3, "disaster": 1}
+    assert said(report, **flood, text="桥断") == (
+        "洪涝 续报 3: 受灾人口 48213人, 因灾死亡人口 0人, 因灾伤病人口 412人, 紧急转移安置人口 15873人 桥断",
+        "flood follow-up 3: people affected 48213, dead 0, injured or ill 412, urgently evacuated 15873 桥断",
+    )
+    shelter = said(report, form=2, indicators=[*[None] * 10, 25, 30], division="610722")
+    assert shelter == ("610722 初报 1: 饮水可用 2.5天, 食品可用 3.0天",
+                       "610722 first report 1: drinking water left 2.5 days, food left 3.0 days")  # fmt: skip
+
+
 def test_any_body_has_a_line() -> None:
     chance = random.Random(5)
     values: tuple[Any, ...] = (None, 0, 1, -1, 1 << 70, True, "", "x\ny", b"\xff", [], [1, [2]], "{text}", "[a]")
