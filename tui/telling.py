@@ -91,7 +91,7 @@ def _phrase(event: Event, number: Value, column: int) -> str:
     return words(number, arguments, "en" if column else "zh")
 
 
-def _figures(event: Event, _: Value, column: int) -> str:
+def _figures(event: Event, value: Value, column: int) -> str:
     """What a filled form tells, figures that nobody knows left out."""
     report, _ = split(event.body)
     if report is None:
