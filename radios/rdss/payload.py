@@ -48,14 +48,6 @@ class Payload:
         return self.value.decode("ascii" if self.mode is Mode.CODE else CHARSET, "replace")
 
 
-def chinese(text: str) -> Payload:
-    """Text in Chinese mode, where one character costs 14 bits; raises ValueError for what GBK lacks and what ends a sentence."""
-    value = text.encode(CHARSET)
-    if set(value) & set(b"$*,\r\n"):
-        raise ValueError("Chinese mode cannot carry $ * , or line ends; send it mixed")
-    return Payload(Mode.TEXT, value)
-
-
 def mixed(text: str) -> Payload:
     """Text in mixed mode: a byte for a Latin character, two for a Chinese one; ValueError for what GBK lacks."""
     return Payload(Mode.MIXED, text.encode(CHARSET))
