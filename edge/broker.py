@@ -126,7 +126,8 @@ class EmbeddedBroker:
                 client.cancel()
             await asyncio.gather(*self._clients, return_exceptions=True)
             with suppress(TimeoutError):  # it may wait for a client that left in mid-message
-                await asyncio.wait_for(broker.shutdown(), STOP_S)
+                async with asyncio.timeout(STOP_S):
+                    await broker.shutdown()
 
     async def _serve(self, broker: Broker, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its first byte to its last."""
