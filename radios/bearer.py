@@ -36,7 +36,7 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Budget:
-    """What may be sent now: bytes and messages left in the window, and seconds until more if either is 0."""
+    """What may be sent now: bytes and messages left in the window, and seconds until more where either is 0 or less than a frame."""
 
     bytes_left: int
     messages_left: int

@@ -130,9 +130,10 @@ class Medium:
             window.popleft()
         size = spec.window_bytes - sum(each for _, each in window) if spec.window_bytes else 1 << 30
         count = spec.window_messages - len(window) if spec.window_messages else 1 << 16
+        wait = window[0][0] + spec.window_s - now if window else 0.0
         if (size <= 0 or count <= 0) and window:
-            return Budget(0, 0, window[0][0] + spec.window_s - now)
-        return Budget(size, count)
+            return Budget(0, 0, wait)
+        return Budget(size, count, wait)
 
     def send(self, sender: str, frame: bytes, to: str = "") -> None:
         """Put a frame on the air: to one member or, when `to` is empty or the link is a broadcast, to all in reach."""

@@ -66,22 +66,33 @@ class Exchange:
     def changed(self) -> None:
         """The log changed behind the exchange's back: rows, events or blocks came from elsewhere."""
         self._core.stale = True
+        self._unstick()
 
     def received(self, bearer: str, arrival: Arrival) -> int:
         """Take a frame in; how many blocks it brought that were not here. StoreError when they could not be stored."""
         line = self._core.lines.get(bearer)
+        self._unstick()
         return 0 if line is None else self._hearing.received(line, arrival)
 
     def outgoing(self, bearer: str, budget: Budget, now: float) -> Outgoing | None:
         """The next frame for a bearer within its budget, None when there is none now."""
         self._guard.sweep(now)
         line = self._core.lines.get(bearer)
-        return None if line is None else self._sender.outgoing(line, budget, now)
+        if line is None:
+            return None
+        out = self._sender.outgoing(line, budget, now)
+        line.asked(out is not None, budget, now)
+        return out
 
     def next_at(self, bearer: str, now: float) -> float:
         """When to ask for a frame again; infinity: after the next arrival or `changed`."""
         line = self._core.lines.get(bearer)
         return NEVER if line is None else self._sender.next_at(line, now)
+
+    def _unstick(self) -> None:
+        """There may be something new that can go."""
+        for line in self._core.lines.values():
+            line.stuck_until = -NEVER
 
     def shows(self, now: float) -> bool:
         """Whether this node's newest picture still waits for a bearer."""

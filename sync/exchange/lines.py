@@ -26,6 +26,7 @@ MEMORY: Final = 200.0  # symbols after which earlier ones count half
 LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
 WINDOW: Final = 4 << 20  # bytes under way on one line to one target
+STUCK_S: Final = 1.0  # what could not go is tried again so much later, where the budget does not say when
 NEIGHBOURS: Final = 4096  # nodes, and addresses on one line, that are remembered
 
 
@@ -118,7 +119,8 @@ class Losses:
 
 
 class Line:
-    """An attached bearer. anyone: whoever may listen without being heard; lag, spread: of acknowledgements, in seconds."""
+    """An attached bearer. anyone: whoever may listen without being heard; lag, spread: of acknowledgements, in seconds; what was
+    due at `asked_at` could not go and waits until `stuck_until`."""
 
     def __init__(self, name: str, limits: Limits, policy: Policy, now: float) -> None:
         self.name, self.limits, self.policy, self.up_at = name, limits, policy, now
@@ -138,7 +140,7 @@ class Line:
         self.pictures: dict[int, dict[tuple[int, int], int]] = {}  # sent, by audience and life
         self.served: dict[int, int] = {}  # by audience, the frame that was last for it
         self.showed = 0  # how many frames in a row carried pictures
-        self.hush_until = self.greeted_at = -NEVER
+        self.hush_until = self.greeted_at = self.asked_at = self.stuck_until = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
         self.success = 0.9  # of a frame, by what was acknowledged
@@ -226,6 +228,11 @@ class Line:
             if node is None or key == node:
                 debt.loud = debt.loud or loud
                 debt.due = min(debt.due, max(at, debt.told_at + self.ack_s(at) / 2))
+
+    def asked(self, sent: bool, budget: Budget, now: float) -> None:
+        """It was asked for a frame. Where none went, what was due waits for more budget, or for a while."""
+        wait = budget.wait_s if budget.bytes_left < self.limits.mtu else 0.0
+        self.asked_at, self.stuck_until = (-NEVER, -NEVER) if sent else (now, now + (wait or STUCK_S))
 
     def rto(self, now: float, tries: int) -> float:
         """How long to wait for an acknowledgement before sending again, after so many tries."""

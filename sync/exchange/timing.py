@@ -17,7 +17,11 @@ class Timing:
         self.core, self._choosing, self._showing = core, choosing, showing
 
     def next_at(self, line: Line, now: float) -> float:
-        """When there will be something for this line; infinity: not before something comes in or changes."""
+        """When there will be something that can go by this line; infinity: not before something comes in or changes."""
+        at = self._due_at(line, now)
+        return at if at > line.asked_at else max(at, line.stuck_until)
+
+    def _due_at(self, line: Line, now: float) -> float:
         core, at = self.core, NEVER
         if line.limits.two_way:
             if line.statements:

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from edge.sim.disk import PowerCut
 from hardware.errors import DecodeError
 from radios.bearer import Arrival, Budget, Limits
+from sync.carried import ENDS
 from sync.exchange import Exchange, Policy, State
+from sync.exchange.ends import EVERY_S
 from sync.exchange.frame import Piece, Whole, write_whole
 from sync.ids import BlockId, KeyClass, Lane
 from sync.seal.contract import MAC
@@ -347,6 +349,36 @@ def test_budget_bounds_every_frame() -> None:
     assert pair.ends[1].outgoing("x", Budget(3, 1), pair.now) is None
     assert pair.ends[1].outgoing("gone", PLENTY, pair.now) is None and pair.ends[1].next_at("gone", 0.0) == float("inf")
     assert pair.ends[1].received("gone", Arrival(b"x", "", 0.0)) == 0
+
+
+def test_what_the_budget_cannot_carry_waits_for_it_without_being_asked_for_again_and_again() -> None:
+    pair = Pair()
+    pair.meet()
+    pair.disks[1].add(Lane.COMMAND, bytes(90))
+    pair.ends[1].changed()
+    pair.step()
+    pair.now += EVERY_S
+    central, small, asked = pair.ends[0], Budget(60, 1, 500.0), 0
+    while pair.now < 5000.0:
+        asked += 1
+        central.outgoing("x", small, pair.now)
+        pair.now = max(pair.now + 0.01, central.next_at("x", pair.now))
+    assert asked < 100
+    receipt = pair.frame(0, Budget(200, 1))
+    assert receipt is not None and receipt[0] == ENDS
+    pair.disks[0].add(Lane.FLASH, b"alarm")
+    central.outgoing("x", small, pair.now)
+    central.changed()
+    assert central.next_at("x", pair.now) <= pair.now + 1.0, "something new may fit"
+
+
+def test_an_hour_s_budget_that_is_used_up_leaves_no_busy_loop() -> None:
+    links: Links = {"x": ((1, 2, 3, 5), LORA, {"loss": 0.45, "window_s": 3600.0, "window_bytes": 1000})}
+    field = Field(1, links)
+    for at in range(20):
+        field.nodes[2].write(Lane.COMMAND, bytes([at]) * 150)
+    field.world.run(2 * 3600.0)
+    assert field.world.events < 5000
 
 
 def test_a_down_line_gives_back_what_was_on_it() -> None:
