@@ -18,7 +18,7 @@ from radios.meshtastic.packets import BROADCAST, node_id
 FIRST_NUMBER: Final = 0x5D000001
 METRES_PER_E7: Final = 0.011132  # of latitude
 CENTRE: Final = (301_500_000, 1_191_000_000)
-WORDS: Final = ("到达", "开始搜索", "无异常", "请求支援", "收到", "安4", "moving", "SOS test")
+WORDS: Final = ("到达", "开始搜索", "无异常", "请求支援", "收到", "安4", "moving", "radio check")
 HOPS: Final = 3
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from edge.guest_words import LONGEST, Said, read
+from radios.meshtastic.team import WORDS
 from sync.events import BY_NAME
 from sync.trust.standing import GUEST_KINDS
 
@@ -48,6 +49,11 @@ def test_whatever_is_said_it_is_no_command_and_no_error(text: str) -> None:
         kind = BY_NAME[said.kind]
         assert not kind.command and kind.number in GUEST_KINDS
         assert set(said.fields) <= set(kind.keys.values())
+
+
+def test_the_chatter_of_simulated_radios_calls_for_nobody() -> None:
+    """Or a demonstration has alarms that nobody planned."""
+    assert not [said for word in WORDS for said in read(word) if said.kind == "sos"]
 
 
 @given(
