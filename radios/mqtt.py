@@ -17,7 +17,7 @@ import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Self
 
 from aiomqtt import Client, MqttCodeError, MqttError, ProtocolVersion
 from paho.mqtt.client import MQTT_CLEAN_START_FIRST_ONLY
@@ -109,9 +109,16 @@ def _expiry() -> Properties:
     return properties
 
 
+def _heed(future: asyncio.Future[None]) -> None:
+    """Have asked how it ended."""
+    if not future.cancelled():
+        future.exception()
+
+
 class _Client(Client):
-    """A client that notices at once when a broker closes instead of answering (the library waits its whole time-out), and
-    that hangs up on a packet longer than any of ours (the library would gather up to 256 MB of it)."""
+    """A client that notices at once when a broker closes instead of answering (the library waits its whole time-out), that
+    hangs up on a packet longer than any of ours (the library would gather up to 256 MB of it), and that leaves no traceback of
+    a cut which nobody was told of by it (the session's end is logged)."""
 
     def __init__(self, host: str, port: int, **options: Any) -> None:
         super().__init__(host, port, **options)
@@ -123,6 +130,13 @@ class _Client(Client):
             return MQTTErrorCode.MQTT_ERR_PROTOCOL if paho._in_packet["remaining_length"] > LARGEST else result
 
         paho._packet_read = bounded
+
+    async def __aenter__(self) -> Self:
+        """Connect; before that a first disconnection may be noted, and the library begins a new note afterwards."""
+        self._disconnected.add_done_callback(_heed)
+        await super().__aenter__()
+        self._disconnected.add_done_callback(_heed)
+        return self
 
     def _on_socket_close(self, client: Any, userdata: Any, sock: Any) -> None:
         super()._on_socket_close(client, userdata, sock)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import subprocess
 import time
 from collections.abc import AsyncIterator, Callable
@@ -60,6 +61,27 @@ async def insist(sender: MqttBearer, receiver: MqttBearer, frame: bytes) -> byte
                 return (await asyncio.wait_for(receiver.receive(), 0.5)).frame
             except (LinkDown, LinkBusy, TimeoutError):
                 await asyncio.sleep(0.05)
+
+
+@pytest.mark.peer("mosquitto")
+async def test_a_cut_while_nobody_reads_leaves_no_traceback(tmp_path: Path) -> None:
+    """The library keeps the reason of a cut for whoever reads messages; a session that ends otherwise never asks for it."""
+    unheard: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: unheard.append(context))
+    broker, tried = Mosquitto(tmp_path), bearer(1, 3)
+    await broker.start()
+    gate = Gate("127.0.0.1", broker.port)
+    port = await gate.start()
+    for _ in range(2):
+        async with tried._connect(Broker("127.0.0.1", port), modern=True) as client:
+            await gate.shut()
+            await until(client._disconnected.done)
+        gate.reopen()
+        del client
+        gc.collect()
+    await gate.stop()
+    await broker.kill()
+    assert not unheard
 
 
 def certificate(folder: Path) -> tuple[Path, Path]:
