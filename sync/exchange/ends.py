@@ -6,11 +6,12 @@ from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Final
 
+from radios.bearer import Arrival
 from sync import carried
 from sync.exchange.core import Core
 from sync.exchange.havelist import bounded
 from sync.exchange.ledger import NEVER
-from sync.exchange.lines import Line
+from sync.exchange.lines import Debt, Line
 from sync.exchange.relay import Guard
 from sync.ids import BlockId, Source
 from sync.ranges import Ranges
@@ -19,7 +20,7 @@ from sync.seal.contract import MAC, SIGNATURE
 SEEN: Final = 256  # frames remembered, so that a copy costs nothing
 KEPT: Final = 64  # frames kept for whom we meet later
 EVERY_S: Final = 120.0  # at most one new receipt so often
-GREET_S: Final = 300.0  # on one line what is kept is told at most so often
+GREET_S: Final = 300.0  # an audience is told what is kept at most so often
 AGAIN_S: Final = 3600.0  # every source is receipted again so often
 LEAST_MTU: Final = 120
 _HEAD: Final = 1 + SIGNATURE + 2 + MAC
@@ -55,10 +56,11 @@ class Ends:
         if central:
             self._guard.ended(ends)
 
-    def take(self, line: Line, inner: bytes, now: float) -> bool:
+    def take(self, line: Line, inner: bytes, arrival: Arrival) -> bool:
         """A signed end list came in: learn and pass on what is news; False when it is none but blocks of carried media."""
-        if inner in line.statements and line.limits.broadcast:
-            line.statements.remove(inner)  # all in reach have just heard it
+        now, debt = arrival.at, line.debt(line.node_at(arrival.peer) or 0)
+        if inner in debt.statements:
+            debt.statements.remove(inner)  # its sender has it, and all in reach of a broadcast
         if inner in self._seen:
             return True
         found = carried.read_frame(self._core.ring, inner)
@@ -72,17 +74,18 @@ class Ends:
             self.merge(node, ends, now, signed=True)
             self._keep(node, inner, ends)
             for other in self._core.lines.values():
-                if other is not line or not line.limits.broadcast:
-                    self._put(other, inner)
+                if other is not line:
+                    self._tell(other, inner, now)
         return True
 
-    def greet(self, line: Line, now: float) -> None:
+    def greet(self, line: Line, debt: Debt, now: float) -> None:
         """Somebody who was silent is heard: what we know of receipts may be news there."""
-        if now < line.greeted_at + GREET_S:
+        if now < debt.stated_at + GREET_S:
             return
-        line.greeted_at = now
-        for inner in self._kept:
-            self._put(line, inner)
+        debt.stated_at = now
+        for inner, of in self._kept.items():
+            if line.limits.broadcast or not any(line.alive(node, now) for node, _ in of):
+                self._put(line, debt, inner)  # else who signed it tells it
 
     def sign(self, now: float) -> None:
         """A central's own receipts, for those who do not hear it: what moved since the last, and at times everything."""
@@ -108,11 +111,16 @@ class Ends:
         self._saw(inner)
         self._keep(core.log.origin, inner, chosen)
         for line in core.lines.values():
-            self._put(line, inner)
+            self._tell(line, inner, now)
 
-    def _put(self, line: Line, inner: bytes) -> None:
-        if len(inner) + MAC <= line.limits.mtu and line.limits.two_way and inner not in line.statements:
-            line.statements.append(inner)
+    def _tell(self, line: Line, inner: bytes, now: float) -> None:
+        """Owe it to everybody heard on a line."""
+        for node in [0] if line.limits.broadcast else line.nodes(now):
+            self._put(line, line.debt(node), inner)
+
+    def _put(self, line: Line, debt: Debt, inner: bytes) -> None:
+        if len(inner) + MAC <= line.limits.mtu and line.limits.two_way and inner not in debt.statements:
+            debt.statements.append(inner)
 
     def _saw(self, inner: bytes) -> None:
         self._seen[inner] = None

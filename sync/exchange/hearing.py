@@ -55,7 +55,7 @@ class Hearing:
             return self._commit(line, [opened(self.core.ring, data, None, line.name)], arrival)
         inner, late = self._checked(data)
         if inner and inner[0] in (carried.BLOCKS, carried.ENDS):
-            if self.ends.take(line, inner, arrival.at):
+            if self.ends.take(line, inner, arrival):
                 return 0
             found = carried.read_frame(self.core.ring, inner).blocks
             return self._blocks(line, [Whole(each.id, 0, each.block) for each in found], arrival)

@@ -26,6 +26,7 @@ MEMORY: Final = 200.0  # symbols after which earlier ones count half
 LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
 WINDOW: Final = 4 << 20  # bytes under way on one line to one target
+STATEMENTS: Final = 32  # signed end lists that wait for one audience
 STUCK_S: Final = 1.0  # what could not go is tried again so much later, where the budget does not say when
 NEIGHBOURS: Final = 4096  # nodes, and addresses on one line, that are remembered
 
@@ -72,7 +73,7 @@ class Asking:
 
 @dataclass(slots=True)
 class Debt:
-    """What is owed to one audience: our own list, others' lists asked for, vectors of theirs that we now know."""
+    """What is owed to one audience: our own list, others' lists asked for, vectors of theirs that we now know, end lists."""
 
     due: float = NEVER
     told: bytes = b""
@@ -89,11 +90,13 @@ class Debt:
     gots_at: float = NEVER
     partials_at: float = NEVER
     behind: int = 0  # how often our list was said again because others have what is not here
+    statements: deque[bytes] = field(default_factory=lambda: deque(maxlen=STATEMENTS))  # signed end lists
+    stated_at: float = -NEVER  # when it was last told all that are kept
 
     @property
     def at(self) -> float:
         """When the first of it is due."""
-        at = min(self.due, self.gots_at, self.partials_at)
+        at = min(self.due, self.gots_at, self.partials_at, 0.0 if self.statements else NEVER)
         for asking in self.needs.values():
             at = min(at, asking.at)
         return at
@@ -136,11 +139,10 @@ class Line:
         self.debts: dict[int, Debt] = {}
         self.open: dict[tuple[Lane, int], Sending] = {}  # by lane and audience
         self.anyone = Target(0)
-        self.statements: deque[bytes] = deque(maxlen=32)
         self.pictures: dict[int, dict[tuple[int, int], int]] = {}  # sent, by audience and life
         self.served: dict[int, int] = {}  # by audience, the frame that was last for it
         self.showed = 0  # how many frames in a row carried pictures
-        self.hush_until = self.greeted_at = self.asked_at = self.stuck_until = -NEVER
+        self.hush_until = self.asked_at = self.stuck_until = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
         self.success = 0.9  # of a frame, by what was acknowledged

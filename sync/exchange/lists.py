@@ -53,7 +53,7 @@ class Lists:
         if line.hear(neighbour.node, arrival.peer, now):
             debt = line.debt(neighbour.node)
             debt.due = min(debt.due, now + line.ack_s(now) * self.core.chance.uniform(0.2, 1.0))
-            self._ends.greet(line, now)
+            self._ends.greet(line, debt, now)
 
     def _listed(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
         core, peer, debt = self.core, neighbour.peer, line.debt(neighbour.node)

@@ -31,11 +31,11 @@ class Owing:
         line = packing.line
         if not line.limits.two_way:
             return
-        if line.statements and not packing.data and len(line.statements[0]) <= packing.room:
-            packing.data += line.statements.popleft()
+        debt = line.debts.setdefault(0 if line.limits.broadcast or not nodes else nodes[0], Debt(hello=False))
+        if debt.statements and not packing.data and len(debt.statements[0]) <= packing.room:
+            packing.data += debt.statements.popleft()
             packing.room = len(packing.data)  # it stands alone
             return
-        debt = line.debts.setdefault(0 if line.limits.broadcast or not nodes else nodes[0], Debt(hello=False))
         debt.node = self._addressee(line, nodes)
         soon = now + (line.ack_s(now) if packing.data else 0.0)
         if debt.partials_at <= soon:

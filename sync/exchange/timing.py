@@ -24,8 +24,6 @@ class Timing:
     def _due_at(self, line: Line, now: float) -> float:
         core, at = self.core, NEVER
         if line.limits.two_way:
-            if line.statements:
-                return now
             at = min((debt.at for node, debt in line.debts.items() if not node or line.alive(node, now)), default=NEVER)
         at = min(at, core.look_at, self._flash_at(line, now))
         if now < line.hush_until:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 
@@ -10,8 +12,10 @@ from exchange_field import CENTRAL, LAN, LORA, PLENTY, SLOW, Field, Links, Pair,
 
 from edge.sim.memory import MemoryDisk
 from radios.bearer import Arrival
+from sync.carried import ENDS
 from sync.exchange import Policy, State, frame
 from sync.exchange.core import LOOK_S
+from sync.exchange.ends import EVERY_S
 from sync.exchange.frame import Whole
 from sync.exchange.peers import STALE_S
 from sync.exchange.policy import KEPT_S, VALID_S
@@ -203,6 +207,30 @@ def test_several_centrals_agree_and_each_one_s_word_counts() -> None:
     field.till_equal(6000)
     field.world.run(9000)
     assert node.exchange.states(id_of(node.disk, Lane.FLASH, 0), [1, 6]) == {1: State.STORED, 6: State.STORED}
+
+
+def test_a_signed_end_list_reaches_each_node_of_an_addressed_line_once() -> None:
+    field = Field(1, {"x": ((1, 2, 3, 4, 5), LAN, {})})
+    heard: dict[int, Counter[bytes]] = {}
+
+    def ear(origin: int) -> Callable[[bytes, str], None]:
+        counts = heard[origin] = Counter()
+
+        def hear(data: bytes, peer: str) -> None:
+            counts.update([data] if data[0] == ENDS else [])
+            field.nodes[origin].sim._heard("x", data, peer)
+
+        return hear
+
+    for origin in (2, 3, 4, 5):
+        field.media["x"].join(f"N{origin}", ear(origin))
+    field.world.run(300)
+    for at in range(4):
+        field.nodes[2].write(Lane.COMMAND, b"report %d" % at)
+        field.world.run(field.world.now + EVERY_S + 30)
+    every = set().union(*heard.values())
+    assert len(every) >= 4
+    assert all(counts == dict.fromkeys(every, 1) for counts in heard.values())
 
 
 def test_history_of_others_is_not_pressed_on_a_vehicle() -> None:
