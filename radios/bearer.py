@@ -5,6 +5,7 @@ A bearer moves whole frames and tells the truth about itself. "Sent" is a hint: 
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -134,6 +135,19 @@ class LinkHealth:
 
 def _ago(then: float | None, now: float) -> float | None:
     return None if then is None else round(max(now - then, 0.0), 1)
+
+
+class Inbox(asyncio.Queue[Arrival]):
+    """Frames that came and were not received yet, so many at most."""
+
+    def take(self, arrival: Arrival, health: LinkHealth) -> None:
+        """Keep and count a frame; one that finds no room is refused."""
+        try:
+            self.put_nowait(arrival)
+        except asyncio.QueueFull:
+            health.refuse("inbox full")
+        else:
+            health.got(len(arrival.frame), arrival.at)
 
 
 class Bearer(Protocol):

@@ -11,7 +11,7 @@ from typing import Final
 from hardware.clock import Clock
 from hardware.driver import Health
 from hardware.errors import FrameTooLong, LinkBusy, LinkDown
-from radios.bearer import Arrival, Budget, Limits, LinkHealth
+from radios.bearer import Arrival, Budget, Inbox, Limits, LinkHealth
 
 ARRIVALS: Final = 256
 LIMITS: Final = Limits(mtu=65_000, rate=10_000_000.0, broadcast=True)
@@ -102,7 +102,7 @@ class LoopbackBearer:
         self._link = link
         self._plugged, self._running = True, False
         self._free_at = 0.0
-        self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue(ARRIVALS)
+        self._inbox = Inbox(ARRIVALS)
 
     async def run(self) -> None:
         """Be on the link until cancelled."""
@@ -131,7 +131,7 @@ class LoopbackBearer:
 
     async def receive(self) -> Arrival:
         """The next frame."""
-        return await self._arrivals.get()
+        return await self._inbox.get()
 
     def budget(self) -> Budget:
         """One frame as soon as the last has gone out; none without the link."""
@@ -149,11 +149,5 @@ class LoopbackBearer:
 
     def take(self, arrival: Arrival) -> None:
         """A frame has come; nobody hears it while this end is off the link."""
-        if self.health.state is not Health.UP:
-            return
-        try:
-            self._arrivals.put_nowait(arrival)
-        except asyncio.QueueFull:
-            self.health.refuse("queue full")
-            return
-        self.health.got(len(arrival.frame), arrival.at)
+        if self.health.state is Health.UP:
+            self._inbox.take(arrival, self.health)

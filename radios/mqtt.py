@@ -27,7 +27,7 @@ from paho.mqtt.properties import Properties
 
 from hardware.driver import Health
 from hardware.errors import ConfigError, FrameTooLong, LinkBusy, LinkDown
-from radios.bearer import Arrival, Budget, Limits, LinkHealth
+from radios.bearer import Arrival, Budget, Inbox, Limits, LinkHealth
 
 MTU: Final = 65_000
 LARGEST: Final = MTU + 512  # bytes of an MQTT packet
@@ -172,7 +172,7 @@ class MqttBearer:
         self._old: set[str] = set()  # brokers that speak 3.1.1 only
         self._client: Client | None = None
         self._flying: dict[asyncio.Task[None], int] = {}
-        self._arrivals: asyncio.Queue[Arrival] = asyncio.Queue(ARRIVALS)
+        self._inbox = Inbox(ARRIVALS)
 
     @property
     def listens(self) -> list[str]:
@@ -217,7 +217,7 @@ class MqttBearer:
 
     async def receive(self) -> Arrival:
         """The next frame; `peer` is the sender's roster index in decimals, "0" for central."""
-        return await self._arrivals.get()
+        return await self._inbox.get()
 
     def budget(self) -> Budget:
         """What may be put on the connection now."""
@@ -290,15 +290,10 @@ class MqttBearer:
         """Queue one frame; what does not fit or does not look right is counted and dropped."""
         frame = bytes(payload) if isinstance(payload, bytes | bytearray) else b""
         if not 0 < len(frame) <= self.limits.mtu:
-            return self.health.refuse("bad size")
-        now = self._mono()
-        self.health.got(len(frame), now)
+            self.health.refuse("bad size")
+            return
         peer = topic.rpartition("/")[2] if self._central else "0"
-        try:
-            self._arrivals.put_nowait(Arrival(frame, peer, now))
-        except asyncio.QueueFull:
-            self.health.refuse("queue full")
-        return None
+        self._inbox.take(Arrival(frame, peer, self._mono()), self.health)
 
     def _drop(self) -> None:
         """Forget the connection and what was in flight."""

@@ -20,7 +20,7 @@ from meshtastic.protobuf.portnums_pb2 import PortNum
 from hardware.clock import Clock
 from hardware.driver import Health
 from hardware.errors import DecodeError, FrameTooLong, LinkBusy, LinkDown, LinkError
-from radios.bearer import Arrival, Budget, Limits, LinkHealth
+from radios.bearer import Arrival, Budget, Inbox, Limits, LinkHealth
 from radios.meshtastic.airtime import LONGEST_PAYLOAD, PKC_OVERHEAD, AirBudget, longest_frame, on_air
 from radios.meshtastic.facts import REFUSED, Listener, Outcome
 from radios.meshtastic.messages import GAPS_S
@@ -81,7 +81,7 @@ class MeshtasticBearer(Listener):
         self.hints: Counter[str] = Counter()
         self._notes = NoteFile(file)
         self._counted = (0, 0)  # packets heard well and damaged, as the radio counted last
-        self._inbox: asyncio.Queue[Arrival] = asyncio.Queue(INBOX)
+        self._inbox = Inbox(INBOX)
         self._reach = Reach()
         self._free_at = 0.0  # when the last frame and its relayed copies have left the air
         self._hold_until = 0.0
@@ -196,7 +196,8 @@ class MeshtasticBearer(Listener):
             self._count(*self.radio.facts.heard)
         elif packet.decoded.portnum == PortNum.PRIVATE_APP and packet.decoded.payload:
             self._reach.heard(hops(packet), self.clock.mono())
-            self._arrive(Arrival(packet.decoded.payload, node_id(sender(packet)), self.clock.mono()))
+            arrival = Arrival(packet.decoded.payload, node_id(sender(packet)), self.clock.mono())
+            self._inbox.take(arrival, self.health)
 
     def _count(self, good: int, bad: int) -> None:
         """What the radio received well and damaged since it last said so."""
@@ -204,14 +205,6 @@ class MeshtasticBearer(Listener):
         self._counted = good, bad
         if well >= 0 <= ill and well + ill:
             self.health.proved(ill / (well + ill))
-
-    def _arrive(self, arrival: Arrival) -> None:
-        try:
-            self._inbox.put_nowait(arrival)
-        except asyncio.QueueFull:
-            self.health.refuse("inbox full")
-            return
-        self.health.got(len(arrival.frame), arrival.at)
 
     def outcome(self, outcome: Outcome) -> None:
         """Count a hint; hold back where the radio would refuse the next frame too."""

@@ -14,7 +14,7 @@ from hardware.errors import DecodeError, FrameTooLong, LinkBusy, LinkDown, PortE
 from hardware.gnss.framer import sentence
 from hardware.ports import Backoff, Port, open_port
 from hardware.usb import plugged_in
-from radios.bearer import Arrival, Budget, Limits, LinkHealth
+from radios.bearer import Arrival, Budget, Inbox, Limits, LinkHealth
 from radios.rdss.events import Event, Family, Message, Nmea, Receipts, Refusal, Result
 from radios.rdss.payload import MIXED_MARK, Mode, Payload, binary, mixed, octets
 from radios.rdss.session import GONE, HOLD_S, LONGEST_S, MARGIN_S, SENDS, Session, Settings
@@ -77,7 +77,7 @@ class RdssBearer:
         self._nmea, self._heard = nmea, heard
         self._port: Port | None = None
         self._result: asyncio.Future[Result] | None = None
-        self._inbox: asyncio.Queue[Arrival] = asyncio.Queue(INBOX)
+        self._inbox = Inbox(INBOX)
         self.limits = self._limits()
 
     async def run(self) -> None:
@@ -261,7 +261,7 @@ class RdssBearer:
         elif node is None:
             self.health.refuse("stranger")
         else:
-            self._arrive(Arrival(frame, node, self.clock.mono()))
+            self._inbox.take(Arrival(frame, node, self.clock.mono()), self.health)
 
     def _frame_of(self, payload: Payload, known: bool) -> bytes | None:
         """The frame in a payload, None for words. In 4.0 a frame that begins with A4 looks like mixed text."""
@@ -271,11 +271,3 @@ class RdssBearer:
             return octets(payload)
         except DecodeError:
             return None
-
-    def _arrive(self, arrival: Arrival) -> None:
-        try:
-            self._inbox.put_nowait(arrival)
-        except asyncio.QueueFull:
-            self.health.refuse("inbox full")
-            return
-        self.health.got(len(arrival.frame), arrival.at)

@@ -230,7 +230,24 @@ class _Pulled:
         await self._stream.close()
 
 
-class Mesh:
+class Plugged:
+    """Devices on ports that are pulled out and pushed in again."""
+
+    plugs: list[Pluggable]
+
+    async def unplug(self) -> None:
+        pass
+
+    async def cut(self) -> None:
+        for plug in self.plugs:
+            plug.pull()
+
+    async def mend(self) -> None:
+        for plug in self.plugs:
+            plug.push()
+
+
+class Mesh(Plugged):
     """Three radios in reach of each other."""
 
     virtual, lossy = True, True  # frames collide
@@ -251,17 +268,6 @@ class Mesh:
             MeshtasticBearer("lora", Radio("mesh", plug, clock, seed=1), clock, Policy()) for plug in self.plugs
         )
 
-    async def unplug(self) -> None:
-        pass
-
-    async def cut(self) -> None:
-        for plug in self.plugs:
-            plug.pull()
-
-    async def mend(self) -> None:
-        for plug in self.plugs:
-            plug.push()
-
     async def rubbish(self) -> None:
         """Between the radio's frames."""
         host = self.fakes[0]._host
@@ -277,7 +283,7 @@ def _memory(fake: FakeRadio) -> Callable[[], Awaitable[Port]]:
     return opened
 
 
-class Satellite:
+class Satellite(Plugged):
     """Two terminals of the third generation under one satellite."""
 
     virtual, lossy = True, False
@@ -296,17 +302,6 @@ class Satellite:
 
     def _end(self, at: int, peers: dict[str, int], clock: Clock) -> RdssBearer:
         return RdssBearer("rdss", self.plugs[at], clock, peers)
-
-    async def unplug(self) -> None:
-        pass
-
-    async def cut(self) -> None:
-        for plug in self.plugs:
-            plug.pull()
-
-    async def mend(self) -> None:
-        for plug in self.plugs:
-            plug.push()
 
     async def rubbish(self) -> None:
         """Between the terminal's sentences."""

@@ -286,7 +286,7 @@ def test_a_flood_and_wrong_sizes_cost_counters_only() -> None:
         node._take("sanduan/x/down/7", b"frame")
     for payload in (b"", bytes(MTU + 1), None, "text"):
         node._take("sanduan/x/down/7", payload)
-    assert node.health.refused == {"queue full": 500, "bad size": 4}
+    assert node.health.refused == {"inbox full": 500, "bad size": 4}
 
 
 def test_a_broker_that_swallows_is_a_busy_link_not_a_growing_one() -> None:
