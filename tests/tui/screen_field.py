@@ -15,7 +15,7 @@ from sync.events import BY_NAME, key
 from sync.ids import Level
 from sync.records import Event
 
-CONFIG = """
+BASE = """
 [station]
 id = "V1"
 node = 2
@@ -23,7 +23,8 @@ node = 2
 lat = 33.5
 lon = 108.0
 start = 2026-07-17T20:10:00+08:00
-central = [1]
+"""
+CONFIG = f"""{BASE}central = [1]
 [keys]
 file = "none.keys"
 [nodes.PROV]

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from screen_field import BASE
 
 from edge.config import load
 from edge.intents import Intents
@@ -28,16 +29,8 @@ from tui.cli import main
 from tui.doctor import examine
 from tui.symbols import State
 
-BASE = """
-[station]
-id = "V1"
-node = 2
-[incident]
-lat = 33.5
-lon = 108.0
-start = 2026-07-17T20:10:00+08:00
-[keys]
-file = "{keys}"
+CONFIG = f"""{BASE}[keys]
+file = "{{keys}}"
 [sticks]
 watch = ["sticks"]
 """
@@ -48,7 +41,7 @@ def file(tmp_path: Path) -> Path:
     """A configuration with keys and nothing else."""
     create(tmp_path / "keys", {1: Role.COMMAND, 2: Role.MEMBER})
     path = tmp_path / "v1.toml"
-    path.write_text(BASE.format(keys=file_of(tmp_path / "keys", 2)), encoding="utf-8")
+    path.write_text(CONFIG.format(keys=file_of(tmp_path / "keys", 2)), encoding="utf-8")
     return path
 
 
