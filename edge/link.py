@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 from edge.supervisor import Reporter, first
 from hardware.clock import Clock
 from hardware.driver import Health
-from hardware.errors import LinkBusy, LinkDown, StoreError
+from hardware.errors import LinkBusy, LinkDown, LinkError, StoreError
 from radios.bearer import Bearer, Limits
 from sync.exchange import Exchange, Outgoing
 
@@ -92,7 +92,10 @@ class Link:
         elif self._attached != self.bearer.limits:
             await self._detach()
             self._attached = self.bearer.limits
-            await self._call(self._exchange.attach, self.bearer.name, self._attached, self._clock.mono())
+            try:
+                await self._call(self._exchange.attach, self.bearer.name, self._attached, self._clock.mono())
+            except ValueError as error:  # a card or a setting that is of no use: people are told
+                raise LinkError(str(error)) from None
 
     async def _detach(self) -> None:
         if self._attached is not None:

@@ -13,7 +13,7 @@ from sync.exchange.forecast import Forecast, Promise, State
 from sync.exchange.hearing import Hearing
 from sync.exchange.ledger import NEVER
 from sync.exchange.lines import Debt, Line
-from sync.exchange.packing import Outgoing
+from sync.exchange.packing import LEAST_MTU, Outgoing
 from sync.exchange.policy import Policy
 from sync.exchange.relay import Guard
 from sync.exchange.sending import Sender
@@ -40,7 +40,9 @@ class Exchange:
         self._forecast = Forecast(self._core)
 
     def attach(self, bearer: str, limits: Limits, now: float) -> None:
-        """A bearer is up."""
+        """A bearer is up; ValueError when its frames are too small to bring anything through."""
+        if limits.mtu < LEAST_MTU:
+            raise ValueError(f"{bearer}: frames of {limits.mtu} bytes are too small, {LEAST_MTU} are needed")
         core = self._core
         core.contacts.up(bearer, now)
         line = core.lines[bearer] = Line(bearer, limits, core.policy, now)

@@ -10,6 +10,8 @@ from sync.exchange.lines import Line
 from sync.ids import KeyClass, class_of
 
 LEAST_ROOM: Final = 24
+LEAST_PIECE: Final = 16  # bytes of a block worth a piece
+LEAST_MTU: Final = 45  # the head of any piece, LEAST_PIECE bytes and the MAC
 
 
 @dataclass(frozen=True, slots=True)

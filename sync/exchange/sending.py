@@ -16,14 +16,13 @@ from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import SLOW_S, Line, Sending
 from sync.exchange.mending import Mender, awaited, size_on
 from sync.exchange.owing import Owing
-from sync.exchange.packing import LEAST_ROOM, Outgoing, Packing
+from sync.exchange.packing import LEAST_PIECE, LEAST_ROOM, Outgoing, Packing
 from sync.exchange.showing import Showing
 from sync.exchange.timing import Timing
 from sync.ids import BlockId, Lane
 from sync.ranges import Ranges
 from sync.seal.contract import MAC
 
-LEAST_PIECE: Final = 16  # bytes of a block worth a piece
 TICK_S: Final = 1e-3  # what is due within this is due: clocks are read twice
 IN_A_ROW: Final = 3  # frames with pictures before the lanes have one, where all frames could be filled with either
 QUICK: Final = 3  # times that flash is sent with hardly a pause

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import random
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 import pytest
 
@@ -17,6 +18,7 @@ from hardware.virtual import VirtualClock, run_virtual
 from radios.bearer import Limits
 from radios.loopback import Harm, Loopback
 from sync.exchange import Exchange, Policy
+from sync.exchange.packing import LEAST_MTU
 from sync.ids import Lane
 from sync.seal.contract import Role
 from sync.seal.demo import demo_keyring
@@ -61,11 +63,11 @@ class Field:
         return self.clock.mono() - begun
 
 
-def play(scene: Callable[[Field], Awaitable[None]], harm: Harm | None = None) -> None:
+def play(scene: Callable[[Field], Awaitable[None]], harm: Harm | None = None, limits: Limits = RADIO) -> None:
     """Run a scene under virtual time and end every task after it."""
 
     async def main() -> None:
-        field = Field(harm or Harm())
+        field = Field(harm or Harm(), limits)
         try:
             await scene(field)
         finally:
@@ -110,6 +112,15 @@ def test_a_change_of_a_link_is_logged_with_what_it_knows(caplog: pytest.LogCaptu
     play(scene)
     last = [line for line in caplog.messages if "state=down" in line][-1]
     assert "frames_in=" in last and "last_in_s=" in last and "budget_bytes=" in last
+
+
+def test_a_link_whose_frames_are_too_small_says_so() -> None:
+    async def scene(field: Field) -> None:
+        await asyncio.sleep(5)
+        (row,) = field.nodes[1].supervisor.rows
+        assert row.why == f"loopback: frames of 20 bytes are too small, {LEAST_MTU} are needed"
+
+    play(scene, limits=replace(RADIO, mtu=20))
 
 
 def test_a_store_that_is_full_stops_no_acknowledgement() -> None:

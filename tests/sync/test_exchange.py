@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import pytest
@@ -16,7 +17,8 @@ from radios.bearer import Arrival, Budget, Limits
 from sync.carried import ENDS
 from sync.exchange import Exchange, Policy, State
 from sync.exchange.ends import EVERY_S
-from sync.exchange.frame import Piece, Whole, write_whole
+from sync.exchange.frame import MOST_AGE, MOST_BLOCK, Piece, Whole, piece_head, write_whole
+from sync.exchange.packing import LEAST_MTU, LEAST_PIECE
 from sync.ids import BlockId, KeyClass, Lane
 from sync.seal.contract import MAC
 
@@ -370,6 +372,21 @@ def test_what_the_budget_cannot_carry_waits_for_it_without_being_asked_for_again
     central.outgoing("x", small, pair.now)
     central.changed()
     assert central.next_at("x", pair.now) <= pair.now + 1.0, "something new may fit"
+
+
+@pytest.mark.parametrize("broadcast", [False, True])
+def test_the_least_frame_brings_blocks_through_and_a_smaller_one_is_refused(broadcast: bool) -> None:
+    longest = BlockId((1 << 14) - 1, 0xFFFF, Lane.BULK, (1 << 42) - 1)
+    assert len(piece_head(longest, MOST_AGE, MOST_BLOCK, MOST_BLOCK)) + 3 + LEAST_PIECE + MAC == LEAST_MTU
+    limits = Limits(mtu=LEAST_MTU, rate=125.0, broadcast=broadcast)
+    field = Field(1, {"x": ((1, 2, 3), limits, {"loss": 0.1})})
+    for origin in (1, 2, 3):
+        for lane in (Lane.FLASH, Lane.COMMAND, Lane.HISTORY):
+            field.nodes[origin].write(lane, bytes(40), bytes(90))
+    field.till_equal(3600, Lane.FLASH, Lane.COMMAND)
+    assert field.world.events < 10_000
+    with pytest.raises(ValueError, match="45 are needed"):
+        Pair(replace(limits, mtu=LEAST_MTU - 1))
 
 
 def test_an_hour_s_budget_that_is_used_up_leaves_no_busy_loop() -> None:
