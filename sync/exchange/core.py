@@ -262,6 +262,11 @@ class Core:
             return False
         if lease.asked or (lease.size and not self._spreads(line, block_id, now)):
             return False
+        if block_id.lane is Lane.FLASH and block_id.origin != self.log.origin and not lease.called:
+            lease.called = True
+            self._call(line, target.node, lease, block_id.origin, now)
+            target.put_off(lease, now + line.beacon_s * self.chance.uniform(1.0, 2.0))
+            return True
         lease.asked = True
         if lease.size and block_id.origin != self.log.origin:
             target.put_off(lease, now + line.beacon_s * self.chance.uniform(1.0, 2.0))
@@ -270,6 +275,16 @@ class Core:
         line.debt(target.node).needs.setdefault(target.node, Asking(at))
         target.put_off(lease, now + line.rto(now, PATIENT) * self.chance.uniform(1.0, 2.0))
         return True
+
+    def _call(self, line: Line, node: int, lease: Lease, origin: int, now: float) -> None:
+        """Who is silent about flash may not know of it: it is asked for its list where all who hear the origin have answered, else
+        ours is said again, so that whoever is behind hears of it."""
+        if node == origin:
+            return
+        if line.alive(origin, now):
+            line.debt(node).needs.setdefault(node, Asking(now + line.ack_s(now) * self.chance.random()))
+        elif line.debt(node).told_at < now - line.rto(now, 0):
+            line.owe(now, loud=bool(lease.size))
 
     def _spreads(self, line: Line, block_id: BlockId, now: float) -> bool:
         """Whether anybody else on a line is known to have a block."""

@@ -197,11 +197,14 @@ class Hearing:
                     self.core.expiries.add(target, block_id, lease)
 
     def _overheard_until(self, line: Line, lane: Lane, now: float) -> float:
-        """How long what was on the air for all is left to its sender; in a crowd, whoever lacks something urgent says so."""
+        """How long what was on the air for all is left to its sender; in a crowd, whoever lacks something urgent says so, and who
+        is silent about flash is called."""
         if not line.limits.broadcast:
             wait = 2 * line.later_s(now)
+        elif lane is Lane.COMMAND and line.crowd(now):
+            wait = line.beacon_s
         else:
-            wait = line.beacon_s if lane in URGENT and line.crowd(now) else line.rto(now, 1)
+            wait = line.rto(now, 1)
         return now + wait * self.core.chance.uniform(1.0, 2.0)
 
     def _waited_for(self, line: Line, block_id: BlockId, now: float) -> bool:

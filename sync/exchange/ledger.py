@@ -18,13 +18,15 @@ PARTIALS: Final = 64  # unfinished blocks remembered of one target
 @dataclass(slots=True)
 class Lease:
     """A block on its way by a line since `at`: not to be sent again before `until`. size: 0 when it was only overheard;
-    dormant: its target was not heard since, so that sending again waits for a sign of life; asked: for its list instead."""
+    dormant: its target was not heard since, so that sending again waits for a sign of life; called: because it stayed silent
+    about flash; asked: for its list instead."""
 
     line: str
     until: float
     at: float
     size: int
     dormant: bool = False
+    called: bool = False
     asked: bool = False
 
 

@@ -132,8 +132,11 @@ class Lists:
             lease = leases.get(line.name)
             if lease is None and shy:
                 target.overheard(block_id, Lease(line.name, now + QUICKER * shy, now, 0, asked=True))
-            elif lease is not None and lease.size and not shy and self._in_vain(line, target, block_id, lease, now):
-                target.put_off(lease, min(lease.until, now))
+            elif lease is None or not self._in_vain(line, target, block_id, lease, now):
+                continue
+            elif lease.called or (lease.size and not shy):
+                target.put_off(lease, min(lease.until, now + QUICKER * shy))
+                lease.asked = True
 
     def _in_vain(self, line: Line, target: Target, block_id: BlockId, lease: Lease, now: float) -> bool:
         """Whether a list that lacks a block is younger than its sending, and it was not sent too often already."""

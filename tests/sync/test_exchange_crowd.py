@@ -110,6 +110,22 @@ def test_who_hears_only_one_of_a_crowd_calls_too() -> None:
         field.till_equal(60, lane)
 
 
+def test_who_heard_nothing_of_flash_is_called_long_before_the_next_sign_of_life() -> None:
+    hidden = {("N1", "N5"): 1.0, ("N5", "N1"): 1.0}
+    for origin in (1, FAR):
+        field = Field(1, {"x": ((1, 2, 5), LORA, {"shared": True, "pair_loss": hidden}), "y": ((2, FAR), LAN, {})})
+        field.world.run(3000)
+        until = field.world.now + 10
+
+        def lost(part: Part, field: Field = field, until: float = until) -> bool:
+            return field.world.now < until
+
+        deafen(field, lost)
+        field.nodes[origin].write(Lane.FLASH, b"get out")
+        took = field.till_equal(300, Lane.FLASH) - until
+        assert 0 < took < 200
+
+
 def test_another_crowd_does_not_silence_who_calls_in_this_one() -> None:
     field = Field(1, {"x": ((1, 2, 3, 5), LORA, {"shared": True}), "z": ((4, 5, 6), LORA, {"shared": True})})
     field.world.run(3000)
