@@ -273,6 +273,20 @@ def test_the_bar_names_what_fits_and_always_the_help() -> None:
         assert all(words(name) in bar(words, True, 78) for name in ("checkin", "rollcall", "evacuate", "sos"))
 
 
+def test_what_is_new_is_in_sight_though_somebody_looked_further_down(field: Field) -> None:
+    async def play(desk: Desk) -> None:
+        for number in range(40):
+            desk.field.event("message", "P01", text=f"news {number}.")
+        await desk.until("news 39.")
+        shown = await desk.press("4", "end")
+        assert "news 0." in shown and "news 39." not in shown
+        shown = await desk.press("1")
+        assert "news 39." in shown and "news 0." not in shown
+        assert "news 0." in await desk.press("4")
+
+    at_desk(field, play)
+
+
 def test_an_order_stays_on_the_screen_whatever_comes_after_it(field: Field) -> None:
     async def play(desk: Desk) -> None:
         desk.field.foreign("order", 1, "C1", (2,), Level.COMMAND, text="hold K12")

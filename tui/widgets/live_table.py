@@ -124,10 +124,12 @@ class LiveTable(ScrollView, can_focus=True):
     def on_focus(self, event: Focus) -> None:
         """Show which line is chosen."""
         self._draw(self._at)
+        self._reveal()
 
     def on_blur(self, event: Blur) -> None:
-        """Show none."""
+        """Show none, and what stands on top: what is new must not stay out of sight because somebody once looked further down."""
         self._draw(self._at)
+        self.scroll_to(y=0, animate=False)
 
     def on_click(self, event: Click) -> None:
         """Choose the line clicked on; a second click opens it."""
@@ -142,6 +144,10 @@ class LiveTable(ScrollView, can_focus=True):
         before, self._at = self._at, max(0, min(self._at + by, len(self._lines) - 1))
         self._draw(before)
         self._draw(self._at)
+        self._reveal()
+
+    def _reveal(self) -> None:
+        """Bring the chosen line into view."""
         rows, top = self.size.height - 1, int(self.scroll_offset.y)
         if not top <= self._at < top + rows:
             self.scroll_to(y=self._at if self._at < top else self._at - rows + 1, animate=False)
