@@ -36,7 +36,7 @@ _ROWS: Final = (
     EventKind(2, "order", C, "命令", "order", _keys("text phrase arguments place deadline_s"), command=True),
     EventKind(3, "receipt", C, "回执", "receipt", _keys("of state text")),  # state: 1 read, 2 acted, 3 refused
     EventKind(4, "alarm", F, "告警", "alarm", _keys("episode rule subject priority value limit state lat lon text")),
-    EventKind(5, "alarm.ack", F, "告警确认", "alarm acknowledged", _keys("episode text")),
+    EventKind(5, "alarm.ack", F, "告警确认", "alarm seen", _keys("episode text")),
     EventKind(6, "sos", F, "求救", "SOS", _keys("subject lat lon text state episode")),
     EventKind(7, "evacuate", F, "撤离", "evacuate", _keys("area text phrase route state of"), command=True),
     EventKind(8, "checkin", C, "报到", "check-in", _keys("subject unit state")),

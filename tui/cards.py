@@ -54,7 +54,7 @@ def event_card(row: EventRow, words: Words, symbols: Symbols, commands: bool) ->
     written = "-" if row.wall_ms is None else f"{lines.local(row.wall_ms):%m-%d %H:%M:%S}"
     rows = [
         ("", words.of(row.text)),
-        (words("source"), row.who or "-"),
+        (words("source"), row.who or words("here")),
         (words("level"), words(lines.LEVELS[row.level][1] or row.level.name.lower())),
         (words("written"), f"{written}  ({words.age(row.age_s)})"),
         (words("id"), "{}.{:04x}.{}".format(*row.id)),

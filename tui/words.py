@@ -177,19 +177,19 @@ HELP: Final[dict[str, Said]] = {
     "c": ("替选中的人报到", "check the chosen person in"),
     "p": (
         "点名:谁答了、谁没有;答点名;指挥站发起点名",
-        "roll call: who answered, who did not; answer one; begin one (command nodes)",
+        "roll call: who answered; answer one; begin one (command nodes)",
     ),
     "e": (
         "撤离(仅指挥站):写范围,打 go 确认;再按看谁确认了",
-        "evacuate (command nodes): area, then type go; again: who acknowledged",
+        "evacuate (command nodes): area, then go; again: who acknowledged",
     ),
     "E": (
         "解除撤离(仅指挥站):最新的一道,或动态栏里选中的;打 over 确认",
-        "lift the newest evacuation, or the one chosen among the events (command nodes): type over",
+        "lift the newest or chosen evacuation (command nodes): type over",
     ),
     "r / d / f": (
         "对等答复的命令、或动态栏里选中的一条:已读 / 已办 / 不能办",
-        "of the order that waits, or the one chosen among the events: read / done / cannot do",
+        "order that waits, or the event chosen: read / done / cannot do",
     ),
     "x": ("求救", "SOS"),
     "Space": ("冻结画面,再按继续", "freeze the screen, again to go on"),
