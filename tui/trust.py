@@ -48,7 +48,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "no file": ("请给出 -k 身份文件", "which identity? -k FILE"),
     "outside": ("{path}:尚未入网,先取得准入文件并再次运行 sanduan join", "{path}: not let in yet; sanduan join once more, with the grant"),
     "again": ("再输一次: ", "once more: "),
-    "new": ("新口令: ", "new passphrase: "),
+    "new": ("新口令(至少 {least} 个字符): ", "new passphrase, at least {least} characters: "),
     "differ": ("两次口令不同", "the passphrases differ"),
     "terminal": ("需要在终端输入口令,或用 -u 给出解锁文件", "a passphrase needs a terminal; or name a key file with -u"),
     "heading": ("事件「{title}」,套件 {suite},密钥第 {epoch} 期", "incident “{title}”, suite {suite}, key epoch {epoch}"),
@@ -212,7 +212,7 @@ def _new_lock(args: Namespace) -> vault.Lock:
         return vault.file_lock(unlock if unlock.exists() else vault.make_key_file(unlock))
     if not sys.stdin.isatty():
         raise SanduanError(_say(args, "terminal"))
-    passphrase = getpass(_say(args, "new"))
+    passphrase = getpass(_say(args, "new", least=vault.LEAST_PASSPHRASE))
     if getpass(_say(args, "again")) != passphrase:
         raise SanduanError(_say(args, "differ"))
     return vault.passphrase_lock(passphrase)

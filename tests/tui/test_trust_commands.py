@@ -241,9 +241,10 @@ def test_a_passphrase_typed_at_the_terminal(
     assert main(words) == 1 and "needs a terminal" in capsys.readouterr().err
     monkeypatch.setattr("sys.stdin", type("Tty", (io.StringIO,), {"isatty": lambda self: True})())
     typed = iter(["一二三四五六七八", "一二三四五六七九", "一二三四五六七八", "一二三四五六七八"])
-    monkeypatch.setattr("tui.trust.getpass", lambda prompt: next(typed))
+    asked: list[str] = []
+    monkeypatch.setattr("tui.trust.getpass", lambda prompt: (asked.append(prompt), next(typed))[1])
     assert main(words) == 1 and "differ" in capsys.readouterr().err and not Path(path).exists()
-    assert main(words) == 0
+    assert main(words) == 0 and "at least 8 characters" in asked[0]
     shown = capsys.readouterr()
     assert "一二三四" not in shown.out + shown.err + Path(path).read_text()
     assert Identity.open(Path(path), vault.passphrase_lock("一二三四五六七八", vault.locked_by(Path(path))[1])).enrolled
