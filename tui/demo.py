@@ -17,7 +17,8 @@ from edge.demo.run import Demo
 from edge.supervisor import run
 from hardware.errors import SanduanError
 from tui.look import terminal
-from tui.words import LANGUAGES, pick
+from tui.reasons import reason
+from tui.words import Words
 
 HEADLESS_S: Final = 60.0
 TEXTS: Final[dict[str, tuple[str, str]]] = {
@@ -48,19 +49,20 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 class Teller:
     """Says what happens on standard error, silent while the screen is open."""
 
-    def __init__(self, lang: str) -> None:
+    def __init__(self, lang: str | None) -> None:
         self.quiet = False
-        self._which = LANGUAGES.index(lang)
+        self._words = Words(lang)
 
     def __call__(self, name: str, /, **words: Any) -> None:
         """One line."""
         if not self.quiet:
-            print(TEXTS[name][self._which].format(**words), file=sys.stderr, flush=True)
+            told = words | {"why": reason(words["why"], self._words)} if "why" in words else words
+            print(self._words.of(TEXTS[name]).format(**told), file=sys.stderr, flush=True)
 
 
 def demo(args: Namespace) -> int:
     """Run it; 1 when something was lost."""
-    told = Teller(pick(args.lang))
+    told = Teller(args.lang)
     for number in (signal.SIGTERM, signal.SIGHUP):  # a closed window too: everything is ended first
         signal.signal(number, lambda *_: signal.raise_signal(signal.SIGINT))
     watched = not args.headless and terminal()

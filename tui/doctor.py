@@ -27,6 +27,7 @@ from hardware.driver import Health
 from hardware.errors import ConfigError, PortBusy, PortError, StoreError
 from hardware.ports import open_port
 from tui.lines import HEALTH, size
+from tui.reasons import reason
 from tui.symbols import State
 from tui.symbols import pick as pick_symbols
 from tui.words import Said, Words
@@ -187,7 +188,7 @@ def _own_word(config: Config) -> Iterator[Finding]:
     words = Words("zh"), Words("en")
     for row in (*status.get("devices", ()), *status.get("links", ())):
         state, word = HEALTH[Health(row["state"])]
-        zh, en = (" ".join(filter(None, (each(word), row["why"], _facts(row, each)))) for each in words)
+        zh, en = (" ".join(filter(None, (each(word), reason(row["why"], each), _facts(row, each)))) for each in words)
         yield Finding(row["name"], state, (zh, en), row)
 
 

@@ -12,6 +12,7 @@ from hardware.driver import Health
 from hardware.kinds import Quality
 from sync.ids import Level
 from sync.trust.standing import Standing
+from tui.reasons import reason
 from tui.scene import LOST_S, AlarmRow, EventRow, FlowRow, Forecast, LinkRow, PersonRow, Reach, Reading, Scene
 from tui.symbols import State
 from tui.widgets.live_table import Cell, Head, Line
@@ -172,7 +173,7 @@ def _link(row: LinkRow, words: Words, symbols: Symbols) -> Line:
         _budget(row, words),
         Cell("" if row.loss is None else f"{row.loss:.0%}", State.WARN if (row.loss or 0) > LOSSY else State.INFO),
         Cell(_latency(row.latency_s, words)),
-        Cell(row.why, State.INFO if row.state is Health.UP else state),
+        Cell(reason(row.why, words), State.INFO if row.state is Health.UP else state),
     )
 
 
