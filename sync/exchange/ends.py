@@ -8,7 +8,7 @@ from typing import Final
 
 from radios.bearer import Arrival
 from sync import carried
-from sync.exchange.core import Core
+from sync.exchange.core import URGENT, Core
 from sync.exchange.havelist import bounded
 from sync.exchange.ledger import NEVER
 from sync.exchange.lines import Debt, Line
@@ -20,6 +20,8 @@ from sync.seal.contract import MAC, SIGNATURE
 SEEN: Final = 256  # frames remembered, so that a copy costs nothing
 KEPT: Final = 64  # frames kept for whom we meet later
 EVERY_S: Final = 120.0  # at most one new receipt so often
+QUICK_S: Final = 20.0  # what is younger is repeated in quick succession, whoever has it
+REMIND_S: Final = 60.0  # who sends in vain is told no sooner after anybody told it
 GREET_S: Final = 300.0  # an audience is told what is kept at most so often
 AGAIN_S: Final = 3600.0  # every source is receipted again so often
 LEAST_MTU: Final = 120
@@ -32,7 +34,9 @@ class Ends:
     def __init__(self, core: Core, guard: Guard) -> None:
         self._core, self._guard = core, guard
         self._seen: OrderedDict[bytes, None] = OrderedDict()
-        self._kept: OrderedDict[bytes, frozenset[tuple[int, Source]]] = OrderedDict()  # and what each speaks of
+        self._kept: OrderedDict[bytes, dict[tuple[int, Source], Ranges]] = (
+            OrderedDict()
+        )  # and what each is the latest word on
         self._signed_at = self._all_at = -NEVER
 
     def signed_on(self, node: int, line: Line) -> bool:
@@ -61,6 +65,7 @@ class Ends:
         now, debt = arrival.at, line.debt(line.node_at(arrival.peer) or 0)
         if inner in debt.statements:
             debt.statements.remove(inner)  # its sender has it, and all in reach of a broadcast
+        debt.state_at = now
         if inner in self._seen:
             return True
         found = carried.read_frame(self._core.ring, inner)
@@ -86,6 +91,23 @@ class Ends:
         for inner, of in self._kept.items():
             if line.limits.broadcast or not any(line.alive(node, now) for node, _ in of):
                 self._put(line, debt, inner)  # else who signed it tells it
+
+    def remind(self, line: Line, block_id: BlockId, arrival: Arrival) -> None:
+        """Something came that is here already: when its own author still sends what a central has, the receipt did not get there."""
+        core, node, now = self._core, line.node_at(arrival.peer), arrival.at
+        if (
+            node != block_id.origin
+            or block_id.lane not in URGENT
+            or block_id.number not in core.covered(block_id.source)
+        ):
+            return
+        debt = line.debt(node)
+        if debt.statements or now < debt.state_at + REMIND_S or core.age_s(block_id, now) < QUICK_S:
+            return
+        for inner, of in self._kept.items():
+            if any(source == block_id.source and block_id.number in numbers for (_, source), numbers in of.items()):
+                self._put(line, debt, inner)
+        debt.state_at = now + line.spread_s(now) * core.chance.random()  # of many who know it one is first
 
     def sign(self, now: float) -> None:
         """A central's own receipts, for those who do not hear it: what moved since the last, and at times everything."""
@@ -121,6 +143,7 @@ class Ends:
     def _put(self, line: Line, debt: Debt, inner: bytes) -> None:
         if len(inner) + MAC <= line.limits.mtu and line.limits.two_way and inner not in debt.statements:
             debt.statements.append(inner)
+            debt.state_at = 0.0
 
     def _saw(self, inner: bytes) -> None:
         self._seen[inner] = None
@@ -129,10 +152,11 @@ class Ends:
 
     def _keep(self, node: int, inner: bytes, ends: Mapping[Source, Ranges]) -> None:
         """Keep it for whom we meet later; what it covers goes."""
-        speaks = frozenset((node, source) for source in ends)
+        speaks = {(node, source): numbers for source, numbers in ends.items()}
         for old, of in list(self._kept.items()):
-            self._kept[old] = of - speaks
-            if not self._kept[old]:
+            for about in of.keys() & speaks.keys():
+                del of[about]
+            if not of:
                 del self._kept[old]
         self._kept[inner] = speaks
         while len(self._kept) > KEPT:

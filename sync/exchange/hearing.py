@@ -119,6 +119,7 @@ class Hearing:
                 core.twice += len(each.block) if each.id.lane is not Lane.FLASH else 0
                 self._again(line, each.id.lane, arrival)
                 self._hush(line, each.id, arrival.at)
+                self.ends.remind(line, each.id, arrival)
                 continue
             try:
                 self.guard.admit(each.id, len(each.block))

@@ -91,12 +91,13 @@ class Debt:
     partials_at: float = NEVER
     behind: int = 0  # how often our list was said again because others have what is not here
     statements: deque[bytes] = field(default_factory=lambda: deque(maxlen=STATEMENTS))  # signed end lists
+    state_at: float = 0.0  # when they may go
     stated_at: float = -NEVER  # when it was last told all that are kept
 
     @property
     def at(self) -> float:
         """When the first of it is due."""
-        at = min(self.due, self.gots_at, self.partials_at, 0.0 if self.statements else NEVER)
+        at = min(self.due, self.gots_at, self.partials_at, self.state_at if self.statements else NEVER)
         for asking in self.needs.values():
             at = min(at, asking.at)
         return at

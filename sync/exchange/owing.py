@@ -32,7 +32,7 @@ class Owing:
         if not line.limits.two_way:
             return
         debt = line.debts.setdefault(0 if line.limits.broadcast or not nodes else nodes[0], Debt(hello=False))
-        if debt.statements and not packing.data and len(debt.statements[0]) <= packing.room:
+        if debt.statements and debt.state_at <= now and not packing.data and len(debt.statements[0]) <= packing.room:
             packing.data += debt.statements.popleft()
             packing.room = len(packing.data)  # it stands alone
             return

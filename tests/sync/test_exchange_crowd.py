@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from sync.carried import ENDS
+from sync.exchange import State
 from sync.exchange.frame import Behind, Delta, Digest, Listing, Part, Whole
 from sync.ids import Lane
-from tests.sync.exchange_field import LAN, LORA, Field, parts_of
+from tests.sync.exchange_field import LAN, LORA, Field, id_of, parts_of
 
 CROWD = (1, 2, 3, 4, 5)
 FAR = 6  # reaches the crowd by a line of the second node
@@ -124,6 +126,25 @@ def test_who_heard_nothing_of_flash_is_called_long_before_the_next_sign_of_life(
         field.nodes[origin].write(Lane.FLASH, b"get out")
         took = field.till_equal(300, Lane.FLASH) - until
         assert 0 < took < 200
+
+
+def test_an_author_out_of_a_central_s_reach_hears_of_its_receipt_when_it_sends_again() -> None:
+    hidden = {("N1", "N2"): 1.0, ("N2", "N1"): 1.0}
+    field = Field(1, {"x": ((1, 2, 4), LORA, {"shared": True, "pair_loss": hidden})})
+    field.world.run(1000)
+    field.nodes[2].write(Lane.FLASH, b"buried")
+    field.world.run(field.world.now + 120)
+    assert field.nodes[2].exchange.states(id_of(field.nodes[2].disk, Lane.FLASH, 0), [1]) == {1: State.STORED}
+
+
+def test_where_all_hear_the_central_nobody_passes_its_receipts_on() -> None:
+    field = acquainted()
+    passed: list[str] = []
+    field.media["x"].taps.append(lambda sender, data: passed.extend([sender] if data[0] == ENDS else []))
+    for origin in (3, 2, 5):
+        field.nodes[origin].write(Lane.FLASH, b"alarm")
+        field.world.run(field.world.now + 600)
+    assert passed and set(passed) == {"N1"}
 
 
 def test_another_crowd_does_not_silence_who_calls_in_this_one() -> None:
