@@ -88,7 +88,8 @@ class CommandScreen(Doing):
         self._rung: dict[bytes, int] = {}
         self._lines = {name: Static(id=name) for name in ("top", "backlog", "alarm", "notice", "said", "keys")}
         self._tables = {
-            name: LiveTable(pane.heads(self.words), self.words(pane.empty), id=name) for name, pane in PANES.items()
+            name: LiveTable(pane.heads(self.words), self.words(pane.empty), id=name, top=name == "events")
+            for name, pane in PANES.items()
         }
         self._draft = Draft(lambda to: lines.forecast(self._scene, to, self.words), id="draft")
         self._left = Vertical(self._tables["people"], id="left")

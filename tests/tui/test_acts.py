@@ -280,9 +280,19 @@ def test_what_is_new_is_in_sight_though_somebody_looked_further_down(field: Fiel
         await desk.until("news 39.")
         shown = await desk.press("4", "end")
         assert "news 0." in shown and "news 39." not in shown
-        shown = await desk.press("1")
+        await desk.press("enter", "escape", "up", "enter")
+        assert "news 1." in await desk.press("down"), "closing a card leaves the line chosen"
+        shown = await desk.press("escape", "1")
         assert "news 39." in shown and "news 0." not in shown
-        assert "news 0." in await desk.press("4")
+        await desk.press("4")
+        desk.field.event("message", "P01", text="news 40.")
+        await desk.until("news 40.")
+        assert "news 40." in await desk.press("enter"), "the first line stays the newest"
+        await desk.press("escape", "down", "down")
+        for number in range(41, 59):
+            desk.field.event("message", "P01", text=f"news {number}.")
+        await desk.until("news 38.")
+        assert "news 38." in await desk.press("enter"), "what was chosen stays in sight"
 
     at_desk(field, play)
 

@@ -43,7 +43,8 @@ Line = tuple[Cell, ...]
 class LiveTable(ScrollView, can_focus=True):
     """Columns are fixed, rows are replaced as a whole by `show`; only lines that differ are drawn again.
 
-    While focused one line is chosen; it stays with its row when rows move. `chosen` is that row's name.
+    While focused one line is chosen; it stays with its row when rows move, and in view. `chosen` is that row's name. top: where rows
+    come in at the top, the first line stays chosen until another is.
     """
 
     DEFAULT_CSS = "LiveTable { height: 1fr; overflow-x: hidden; scrollbar-size-vertical: 1; }"
@@ -69,8 +70,9 @@ class LiveTable(ScrollView, can_focus=True):
             """The table."""
             return self.table
 
-    def __init__(self, heads: Sequence[Head], empty: str = "", id: str | None = None) -> None:
+    def __init__(self, heads: Sequence[Head], empty: str = "", id: str | None = None, top: bool = False) -> None:
         super().__init__(id=id)
+        self._top = top
         self._heads = tuple(heads)
         self._lines: list[Line] = []
         self._names: list[Hashable] = []
@@ -99,13 +101,18 @@ class LiveTable(ScrollView, can_focus=True):
         chosen, before = self.chosen, self._at
         old, self._lines = self._lines, list(lines)
         self._names = list(names) or list(range(len(self._lines)))
-        self._at = self._names.index(chosen) if chosen in self._names else min(before, max(len(self._names) - 1, 0))
+        if before or not self._top:
+            self._at = self._names.index(chosen) if chosen in self._names else min(before, max(len(self._names) - 1, 0))
+        moved = self._at != before and self.has_focus
         if len(old) != len(self._lines):
             self._fit()
             self.refresh()
+        if moved:
+            self._reveal()
+        if len(old) != len(self._lines):
             return len(self._lines)
         dirty = {y for y, (was, now) in enumerate(zip(old, self._lines)) if was != now}
-        if self._at != before and self.has_focus:
+        if moved:
             dirty |= {before, self._at}
         for y in dirty:
             self._draw(y)
@@ -124,11 +131,11 @@ class LiveTable(ScrollView, can_focus=True):
     def on_focus(self, event: Focus) -> None:
         """Show which line is chosen."""
         self._draw(self._at)
-        self._reveal()
 
     def on_blur(self, event: Blur) -> None:
-        """Show none, and what stands on top: what is new must not stay out of sight because somebody once looked further down."""
+        """Choose none, and show what stands on top: what is new must not stay out of sight because somebody looked further down."""
         self._draw(self._at)
+        self._at = 0
         self.scroll_to(y=0, animate=False)
 
     def on_click(self, event: Click) -> None:
