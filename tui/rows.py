@@ -192,7 +192,7 @@ class Telling:
         name = kind.name if kind else ""
         own = event.id.origin == self.node
         writer = "" if own else self.name(event.id.origin)
-        actor = text(event, "guest") if name in GUEST_SAYINGS else event.actor.removeprefix(GUEST_ACTOR)
+        actor = event.actor.removeprefix(GUEST_ACTOR)
         who = " ".join(part for part in (writer, actor) if part)
         to_us = not own and (self.node in event.to or not event.to)
         about = self.episodes.get(episode_of(event)) if event.kind == ACK else None

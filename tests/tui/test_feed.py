@@ -125,6 +125,13 @@ def test_people_nobody_enrolled_are_shown_and_guests_are_marked(field: Field, fe
     assert people["R2"].age_s is None
 
 
+def test_a_guests_words_are_those_of_whom_the_radio_was_given_to(field: Field, feed: StoreFeed) -> None:
+    for address, who in (("!a1b2c3d4", "R1"), ("!00000009", "!00000009")):
+        field.event("guest.text", f"guest {who}", level=Level.GUEST, guest=address, text="到")
+    feed.read()
+    assert [(row.who, row.level) for row in feed.scene().events] == [("!00000009", Level.GUEST), ("R1", Level.GUEST)]
+
+
 def test_a_message_is_followed_to_each_addressee(field: Field, feed: StoreFeed) -> None:
     event = field.event("message", "P01", (1, 3), text="塌方")
     feed.read()
