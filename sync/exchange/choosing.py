@@ -52,10 +52,10 @@ class Choosing:
         """Flash that may go now to somebody here."""
         core, line = self.core, packing.line
         for target in packing.targets:
-            if not target.node and not core.calls(line, now):
+            if not target.flash or target.flash_at(line.name) > now or (not target.node and not core.calls(line, now)):
                 continue
             mine = 0 if target.node or self._alone(line, now) else core.log.origin
-            for block_id, lease in target.flash_due(line.name, now, mine) if target.flash else ():
+            for block_id, lease in target.flash_due(line.name, now, mine):
                 held = lease is not None and (
                     core.awaits(target, block_id, lease, now) or core.asks(target, block_id, lease, now)
                 )

@@ -28,6 +28,7 @@ GOSSIPED: Final = frozenset((Lane.FLASH, Lane.COMMAND, Lane.TRACK))
 AGES: Final = 4096  # ages of blocks remembered
 LOOK_S: Final = 300.0  # the log is looked through so often even when nobody says that it changed
 STUBBORN: Final = (6, 2)  # times that what is urgent goes to a neighbour that gives no sign of life: alone, in a crowd
+FED_S: Final = 7200.0  # who had something from others so lately hears them, and needs no call of ours
 PATIENT: Final = 2  # doublings of the time-out that others' sending is waited for
 SOON_S: Final = 0.05  # and not more often than this when somebody does
 
@@ -247,7 +248,9 @@ class Core:
     def lapse(self, now: float) -> None:
         """Leases that are over: what is still lacking may be sent again."""
         for target, block_id, lease in self.expiries.due(now):
-            if self.awaits(target, block_id, lease, now) or self.asks(target, block_id, lease, now):
+            if not lease.again and (
+                self.awaits(target, block_id, lease, now) or self.asks(target, block_id, lease, now)
+            ):
                 self.expiries.add(target, block_id, lease)
             else:
                 target.lapse(block_id)
@@ -262,7 +265,8 @@ class Core:
             return False
         if lease.asked or (lease.size and not self._spreads(line, block_id, now)):
             return False
-        if block_id.lane is Lane.FLASH and block_id.origin != self.log.origin and not lease.called:
+        others = block_id.lane is Lane.FLASH and block_id.origin != self.log.origin
+        if others and not lease.called and self.lonely(target, now):
             lease.called = True
             self._call(line, target.node, lease, block_id.origin, now)
             target.put_off(lease, now + line.beacon_s * self.chance.uniform(1.0, 2.0))
@@ -276,15 +280,20 @@ class Core:
         target.put_off(lease, now + line.rto(now, PATIENT) * self.chance.uniform(1.0, 2.0))
         return True
 
+    def lonely(self, target: Target, now: float) -> bool:
+        """Whether a node may hear nobody but us: of late it had nothing that was left to others to send."""
+        return target.fed_at < now - FED_S
+
     def _call(self, line: Line, node: int, lease: Lease, origin: int, now: float) -> None:
         """Who is silent about flash may not know of it: it is asked for its list where all who hear the origin have answered, else
         ours is said again, so that whoever is behind hears of it."""
         if node == origin:
             return
         if line.alive(origin, now):
-            line.debt(node).needs.setdefault(node, Asking(now + line.ack_s(now) * self.chance.random()))
+            line.debt(node).needs.setdefault(node, Asking(now + line.rto(now, PATIENT) * self.chance.random()))
         elif line.debt(node).told_at < now - line.rto(now, 0):
-            line.owe(now, loud=bool(lease.size))
+            wait = 0.0 if lease.size else line.spread_s(now) * self.chance.uniform(0.2, 2.2)
+            line.owe(now + wait, loud=bool(lease.size))
 
     def _spreads(self, line: Line, block_id: BlockId, now: float) -> bool:
         """Whether anybody else on a line is known to have a block."""

@@ -95,8 +95,8 @@ class Listing(NamedTuple):
 
 
 class Need(NamedTuple):
-    """The asker lacks a node's list (0: of everybody who hears this); it names a vector of it that it knows, or gives the
-    buckets of its guess, or neither."""
+    """The asker lacks a node's list (0: of everybody who hears this); it names a vector of it that it knows, if any, and gives
+    the buckets of its guess."""
 
     node: int
     scope: int
@@ -197,8 +197,8 @@ def write_listing(
 
 
 def write_need(node: int, scope: int, key: bytes = b"", buckets: bytes = b"") -> bytes:
-    """4 bytes, 26 with buckets."""
-    return _first(_NEED, scope, buckets) + varint(node) + (buckets or (key or NO_KEY if node else b""))
+    """4 bytes, 28 with buckets."""
+    return _first(_NEED, scope, buckets) + varint(node) + ((key or NO_KEY) + buckets if node else b"")
 
 
 def write_behind(node: int) -> bytes:
@@ -298,10 +298,9 @@ def _read_need(reader: Reader, scope: int, bucketed: bool) -> Part:
     if scope == _BEHIND and not bucketed:
         return Behind(_node(reader))
     node = reader.uint(_NODE)
-    if bucketed:
-        return Need(node, _scope(scope), buckets=reader.take(BUCKETS * BUCKET))
     key = reader.take(KEY) if node else NO_KEY
-    return Need(node, _scope(scope), b"" if key == NO_KEY else key)
+    buckets = reader.take(BUCKETS * BUCKET) if node and bucketed else b""
+    return Need(node, _scope(scope), b"" if key == NO_KEY else key, buckets)
 
 
 def _read_got(reader: Reader, scope: int, vouched: bool) -> Part:

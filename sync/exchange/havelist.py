@@ -69,9 +69,13 @@ def bucket_of(source: Source) -> int:
 
 
 @lru_cache(1 << 16)
-def _hash(source: Source, ranges: tuple[tuple[int, int], ...]) -> int:
-    clear = varint(source.origin) + source.incarnation.to_bytes(2, "big") + bytes((source.lane,))
-    return int.from_bytes(hashlib.blake2b(clear + spans(Ranges(ranges)), digest_size=8).digest(), "big")
+def _known(source: Source, pairs: tuple[tuple[int, int], ...]) -> tuple[int, Ranges]:
+    """The hash of a set, and the one copy of it that vectors share, so that equal ones are mostly the same."""
+    clear, numbers = (
+        varint(source.origin) + source.incarnation.to_bytes(2, "big") + bytes((source.lane,)),
+        Ranges(pairs),
+    )
+    return int.from_bytes(hashlib.blake2b(clear + spans(numbers), digest_size=8).digest(), "big"), numbers
 
 
 class Vector:
@@ -89,17 +93,17 @@ class Vector:
     def put(self, source: Source, numbers: Ranges | None) -> bool:
         """Replace a source's set, an empty one by nothing; True when that changed it."""
         old = self.sets.get(source)
-        if old == numbers or (old is None and not numbers):
+        if old is numbers or old == numbers or (old is None and not numbers):
             return False
         sums, at = self._sums[GROUP[source.lane]], bucket_of(source)
         if old is None or not numbers:
             self._orders, self._places = {}, {}
         self._digests = {}
         if old is not None:
-            sums[at] -= _hash(source, old.pairs)
+            sums[at] -= _known(source, old.pairs)[0]
         if numbers:
-            sums[at] += _hash(source, numbers.pairs)
-            self.sets[source] = numbers
+            more, self.sets[source] = _known(source, numbers.pairs)
+            sums[at] += more
         else:
             del self.sets[source]
         sums[at] &= _MASK

@@ -24,6 +24,7 @@ HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
 REASONS: Final = 64  # different reasons counted
 AGAIN_FRAMES: Final = 3.0  # frames' time between two acknowledgements while symbols go on coming
 CONFLICTS: Final = 256
+AT_ONCE: Final = 0.1  # of the usual wait
 
 
 class Hearing:
@@ -153,18 +154,16 @@ class Hearing:
             core.pictures[block_id[:2]] = block_id.number, line.name
             return
         core.added(block_id)
+        if block_id.lane in URGENT:
+            line.calmed()
+        line.owe(now + self._answer_s(line, block_id, now), arrival.peer, loud=self._waited_for(line, block_id, now))
         jitter = core.chance.uniform(0.5, 1.5)
-        quick = block_id.lane is Lane.FLASH
-        loud = self._waited_for(line, block_id, now)
-        delay = line.ack_s(now) * jitter if loud else line.spread_s(now) * core.chance.uniform(0.2, 2.2)
-        line.owe(now + delay * (QUICKER if quick else 1.0), arrival.peer, loud=loud)
         for other in core.lines.values():
             other.owe(now + other.later_s(now) * jitter, loud=not other.crowd(now))
-        until = self._overheard_until(line, block_id.lane, now)
         for target in core.targets():
-            self._offer(target, block_id, line, until, now)
+            self._offer(target, block_id, line, now)
 
-    def _offer(self, target: Target, block_id: BlockId, line: Line, until: float, now: float) -> None:
+    def _offer(self, target: Target, block_id: BlockId, line: Line, now: float) -> None:
         """A new block: who lacks it gets it, unless it was on the air for all of them just now."""
         if not self.core.offered(target, block_id.lane) or block_id.number not in self.core.lack(
             target, block_id.source
@@ -172,7 +171,9 @@ class Hearing:
             return
         heard = line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone
         if heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
-            self._overheard(target, block_id, line, until, now)
+            lease = Lease(line.name, self._left_until(target, line, block_id.lane, now), now, 0)
+            target.overheard(block_id, lease)
+            self.core.expiries.add(target, block_id, lease)
         else:
             target.one_more(block_id)
 
@@ -190,30 +191,38 @@ class Hearing:
     def _hush(self, line: Line, block_id: BlockId, now: float) -> None:
         """Another sent again what we would have sent to those in reach of both."""
         if line.limits.broadcast:
-            until = self._overheard_until(line, block_id.lane, now)
             for node in line.nodes(now):
                 target = self.core.neighbours[node].target
+                until = self._left_until(target, line, block_id.lane, now)
                 lease = target.spare(block_id, line.name, until, now)
                 if lease is not None:
                     self.core.expiries.add(target, block_id, lease)
 
-    def _overheard_until(self, line: Line, lane: Lane, now: float) -> float:
+    def _left_until(self, target: Target, line: Line, lane: Lane, now: float) -> float:
         """How long what was on the air for all is left to its sender; in a crowd, whoever lacks something urgent says so, and who
-        is silent about flash is called."""
+        may hear nobody but us is called about flash."""
         if not line.limits.broadcast:
             wait = 2 * line.later_s(now)
-        elif lane is Lane.COMMAND and line.crowd(now):
+        elif lane in URGENT and line.crowd(now) and not (lane is Lane.FLASH and self.core.lonely(target, now)):
             wait = line.beacon_s
         else:
             wait = line.rto(now, 1)
         return now + wait * self.core.chance.uniform(1.0, 2.0)
 
+    def _answer_s(self, line: Line, block_id: BlockId, now: float) -> float:
+        """How long our list waits once a block is here: hardly where we called for it, since others are about to send it too."""
+        if not self._waited_for(line, block_id, now):
+            wait = line.spread_s(now) * self.core.chance.uniform(0.2, 2.2)
+        else:
+            wait = line.ack_s(now) * self.core.chance.uniform(0.5, 1.5)
+            wait *= AT_ONCE if line.crowd(now) and self._called(block_id) else 1.0
+        return wait * (QUICKER if block_id.lane is Lane.FLASH else 1.0)
+
+    def _called(self, block_id: BlockId) -> bool:
+        """Whether we said that we were behind for want of this block."""
+        return block_id.number <= self.core.behind.get(block_id.source, -1)
+
     def _waited_for(self, line: Line, block_id: BlockId, now: float) -> bool:
         """Whether our acknowledgement is waited for: not in a crowd that only hands on what is another's, unless we were behind."""
-        called = block_id.number <= self.core.behind.get(block_id.source, -1)
-        return called or block_id.lane not in URGENT or not line.crowd(now) or line.alive(block_id.origin, now)
-
-    def _overheard(self, target: Target, block_id: BlockId, line: Line, until: float, now: float) -> None:
-        lease = Lease(line.name, until, now, 0)
-        target.overheard(block_id, lease)
-        self.core.expiries.add(target, block_id, lease)
+        urgent = block_id.lane in URGENT
+        return self._called(block_id) or not urgent or not line.crowd(now) or line.alive(block_id.origin, now)

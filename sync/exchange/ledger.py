@@ -19,7 +19,7 @@ PARTIALS: Final = 64  # unfinished blocks remembered of one target
 class Lease:
     """A block on its way by a line since `at`: not to be sent again before `until`. size: 0 when it was only overheard;
     dormant: its target was not heard since, so that sending again waits for a sign of life; called: because it stayed silent
-    about flash; asked: for its list instead."""
+    about flash; asked: for its list instead; again: after it the block goes once more, whatever is heard."""
 
     line: str
     until: float
@@ -28,6 +28,7 @@ class Lease:
     dormant: bool = False
     called: bool = False
     asked: bool = False
+    again: bool = False
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class Target:
         self._soonest: dict[str, float] = {}  # by line: when flash is due there, until anything about flash changes
         self.shy: dict[str, float] = {}  # by line: until when others are given the chance to send first
         self.dormant = False  # whether any lease is
+        self.fed_at = -NEVER  # when it last had something that was left to others to send
 
     def put_off(self, lease: Lease, until: float) -> None:
         """A lease of this target ends at another time."""

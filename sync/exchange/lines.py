@@ -25,6 +25,9 @@ MOST_LOSS: Final = 0.8
 MEMORY: Final = 200.0  # symbols after which earlier ones count half
 LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
+CALLED: Final = 0.1  # of a copy more for each call of somebody who missed something urgent
+FEW_CALLS: Final = 0.3  # of them for each block that is new to a crowd are cheaper than one copy more
+MOST_COPIES: Final = 2.0
 WINDOW: Final = 4 << 20  # bytes under way on one line to one target
 STATEMENTS: Final = 32  # signed end lists that wait for one audience
 STUCK_S: Final = 1.0  # what could not go is tried again so much later, where the budget does not say when
@@ -132,6 +135,7 @@ class Line:
         self.scope = (
             Scope.ALL if Lane.HISTORY in self.lanes else Scope.TRACKS if Lane.TRACK in self.lanes else Scope.URGENT
         )
+        self._ack_s = max(ACK_S[min(limits.cost, len(ACK_S) - 1)], ACK_BYTES / limits.rate / ACK_SHARE)
         self.heard: dict[int, Heard] = {}
         self._silence_s = SILENT * self.beacon_s
         self._live: list[int] = []
@@ -149,6 +153,7 @@ class Line:
         self.success = 0.9  # of a frame, by what was acknowledged
         self.hour = Hour()
         self.losses = Losses()
+        self.copies = 1.0  # of a command block that is new to a crowd: more as more missed it of late
         self.budget: Budget | None = None
         self.sent_bytes = self.acked_bytes = self.frames = self.unproven = 0
         self.unproven_since = NEVER
@@ -165,8 +170,7 @@ class Line:
 
     def ack_s(self, now: float) -> float:
         """How long an acknowledgement waits for others to join it: so that those of all neighbours take ACK_SHARE of the air."""
-        least = max(ACK_S[min(self.limits.cost, len(ACK_S) - 1)], ACK_BYTES / self.limits.rate / ACK_SHARE)
-        return least * (1 + self.live(now)) if self.limits.broadcast else least
+        return self._ack_s * (1 + len(self.nodes(now))) if self.limits.broadcast else self._ack_s
 
     def spread_s(self, now: float) -> float:
         """Seconds in which one of many who could say or send the same is heard by the others."""
@@ -189,7 +193,7 @@ class Line:
 
     def hear(self, node: int, address: str, now: float) -> bool:
         """A node gave a sign of life; True when it had been silent."""
-        silent = not self.alive(node, now)
+        silent = node not in self._live or not self.alive(node, now)
         self.heard[node] = Heard(address, now)
         if address:
             self._places[address] = node
@@ -265,6 +269,14 @@ class Line:
     def missed(self) -> None:
         """A block was not acknowledged in its time."""
         self.success -= self.success * LEARN
+
+    def called(self) -> None:
+        """Somebody missed something urgent."""
+        self.copies = min(self.copies + CALLED, MOST_COPIES)
+
+    def calmed(self) -> None:
+        """Something urgent is new here."""
+        self.copies = max(self.copies - CALLED * FEW_CALLS, 1.0)
 
     def sick(self, now: float) -> bool:
         """Up, but nothing sent has been acknowledged for long: not to be relied on."""

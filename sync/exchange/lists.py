@@ -8,13 +8,13 @@ from radios.bearer import Arrival
 from sync import repair
 from sync.exchange.core import Core, Neighbour
 from sync.exchange.ends import Ends
-from sync.exchange.frame import Behind, Delta, Digest, Got, Listing, Need, Partial
+from sync.exchange.frame import KEY, Behind, Delta, Digest, Got, Listing, Need, Partial
 from sync.exchange.havelist import differing
 from sync.exchange.ledger import Lease, Target
 from sync.exchange.lines import QUICKER, Asking, Debt, Line
 from sync.exchange.mending import lacked, mends, size_on
 from sync.exchange.peers import Heard, Peer
-from sync.exchange.telling import LANDMARK, WORN, statement
+from sync.exchange.telling import statement
 from sync.ids import BlockId, Lane
 
 EAGER: Final = 8  # times that something urgent is sent again as soon as a list lacks it
@@ -63,23 +63,32 @@ class Lists:
             if heard is Heard.UNCLEAR:
                 heard = peer.expected(part, neighbour.target.under_way())
         elif isinstance(part, Delta):
-            heard = peer.agrees(part.scope, mine, now) if self._same(part) else peer.delta(part, now)
+            heard = peer.agrees(part.scope, mine, now) if self._same(part) else peer.delta(part, now, core.teller.ours)
         else:
             heard = peer.listing(part, mine, now)
         neighbour.relay = not part.vouch
         if heard is Heard.UNCLEAR:
-            wait = line.ack_s(now) if isinstance(part, Listing) and not part.last else 0.0
-            at = now + wait + core.chance.uniform(0.1, 0.6) * line.ack_s(now)
+            at = now + self._doubt_s(line, part, now)
             debt.needs.setdefault(neighbour.node, Asking(at)).at = at
             return
         asking = debt.needs.pop(neighbour.node, None)
-        if heard is Heard.NEWS and ((asking is not None and asking.tries) or self._landmark(peer, part)):
+        unsaid = heard is Heard.NEWS and core.teller.ours(part.scope, peer.vector.digest(part.scope)[:KEY]) is None
+        if unsaid and asking is not None and asking.tries:
             debt.gots[neighbour.node, part.scope] = peer.keep(part.scope)
             debt.gots_at = min(debt.gots_at, now + 0.5 * line.beacon_s)
+        if peer.vector.digest(part.scope) == mine.digest(part.scope):
+            core.teller.hold(part.scope, mine)
         self._follow(line, neighbour, now)
         self._echoed(line, debt, peer, part.scope, now)
         if part.vouch and peer.unproven:
             self._prove(line, neighbour, part, now)
+
+    def _doubt_s(self, line: Line, part: Digest | Delta | Listing, now: float) -> float:
+        """How long a list that could not be followed waits for the rest of it, or in a crowd for the next, before it is asked for."""
+        rest = line.ack_s(now) if isinstance(part, Listing) and not part.last else 0.0
+        if line.crowd(now):
+            return rest + line.spread_s(now) * self.core.chance.uniform(1.0, 3.0)
+        return rest + line.ack_s(now) * self.core.chance.uniform(0.1, 0.6)
 
     def _same(self, part: Delta) -> bool:
         """Whether a delta ends in our own vector, by its short name and its node's word for the whole: it need not be followed."""
@@ -97,11 +106,6 @@ class Lists:
         if peer.vector.digest(scope) == core.teller.mine.digest(scope) and not core.is_behind(line, now):
             debt.due = max(debt.due, debt.told_at + 0.8 * line.beacon_s)
 
-    def _landmark(self, peer: Peer, part: Digest | Delta | Listing) -> bool:
-        """Whether to name this vector as a base: those that all who hear it name alike, so that few bases serve everybody."""
-        worn = isinstance(part, Delta) and len(part.code) > WORN
-        return worn or not peer.base(part.scope) or not peer.vector.digest(part.scope)[0] % LANDMARK
-
     def _follow(self, line: Line, neighbour: Neighbour, now: float) -> None:
         """Bring what it lacks up to date, learn from what it acknowledged, and see what it has that is not here."""
         core, peer, target = self.core, neighbour.peer, neighbour.target
@@ -111,6 +115,8 @@ class Lists:
             sender = core.lines.get(lease.line)
             if sender is not None and lease.size:
                 sender.acked(now - lease.at, lease.size, target.tries.get(block_id) == 1)
+            if not lease.size and block_id not in target.tries:
+                target.fed_at = now
             target.forget(block_id)
         for block_id in list(target.woken()) if target.dormant else ():
             target.lapse(block_id)
@@ -147,6 +153,7 @@ class Lists:
         core, debt, target = self.core, line.debt(neighbour.node), neighbour.target
         if not line.crowd(now):
             return
+        line.called()
         shy = self._shyness(line, now)
         for block_id, leases in target.flash.items():
             lease = leases.get(line.name)
@@ -189,10 +196,13 @@ class Lists:
             if asking is not None and line.limits.broadcast and not asking.left:
                 asking.at, asking.left = max(asking.at, now + 2 * line.ack_s(now)), True  # its answer may be heard here
             return
-        debt = line.debt(line.node_at(arrival.peer) or 0)
-        if need.key:
+        asker = line.node_at(arrival.peer) or 0
+        debt, known = line.debt(asker), core.teller.ours(need.scope, need.key) is not None
+        if need.node and asker in core.neighbours:
+            core.neighbours[asker].peer.asked(need.scope, need.key if known else b"")
+        if known:
             debt.asked[need.key] = None
-        elif need.node:
+        elif need.node and (need.buckets or not need.key):
             other = differing(need.buckets, core.teller.mine.buckets(need.scope)) if need.buckets else 255
             debt.mask |= other or 1  # a right guess is confirmed by any bucket's list
         debt.told, debt.loud = b"", True

@@ -98,11 +98,15 @@ class Owing:
     def _needs(self, packing: Packing, debt: Debt, now: float) -> None:
         """Ask for lists; again with patience until they come."""
         core, line = self.core, packing.line
+        if not packing.data and not any(asking.at <= now for asking in debt.needs.values()):
+            return
+        soon = now + line.ack_s(now)  # one frame asks for several
         for node, asking in debt.needs.items():
-            if asking.at <= now and packing.left >= 28:
+            if asking.at <= soon and packing.left >= 30:
                 peer, wide = core.neighbours[node].peer, line.limits.mtu >= WIDE
-                key = b"" if wide or asking.tries else peer.base(line.scope)
-                buckets = b"" if wide or key else peer.guess(line.scope, core.teller.mine).buckets(line.scope)
+                key = b"" if wide and asking.tries else peer.base(line.scope)
+                guessed = not wide and (not key or asking.tries)
+                buckets = peer.guess(line.scope, core.teller.mine).buckets(line.scope) if guessed else b""
                 packing.data += frame.write_need(node, line.scope, key, buckets)
                 again = max(4 * line.ack_s(now), 10.0) * 2.0 ** min(asking.tries, 6)
                 asking.at, asking.tries = now + again if line.alive(node, now) else NEVER, asking.tries + 1

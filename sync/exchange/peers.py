@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final
@@ -14,7 +14,8 @@ from sync.exchange.havelist import GROUP, MOST_SOURCES, Scope, Vector, bucket_of
 from sync.ids import BlockId, Source
 from sync.ranges import Ranges
 
-BASES: Final = 4  # vectors of one peer and scope that deltas may build on
+BASES: Final = 4  # vectors of one peer and scope that deltas may build on because it was said so
+KNOWN: Final = 16  # vectors of ours that a peer is taken to know, since it named them or said them itself
 RECENT: Final = 16  # digests remembered, so that frames out of order are known as old
 STALE_S: Final = 120.0  # what looks old and is said again so much later is meant
 
@@ -30,18 +31,20 @@ class Heard(Enum):
 
 @dataclass(slots=True)
 class View:
-    """What is known of a peer's vector in one scope. known: it was confirmed once; whole: it is what the peer said last."""
+    """What is known of a peer's vector in one scope. known: it was confirmed once; whole: it is what the peer said last;
+    last: the newest one confirmed, with its name."""
 
     known: bool = False
     whole: bool = False
     said: bytes = b""
     doubted: tuple[bytes, float] = (b"", 0.0)
     bases: OrderedDict[bytes, Vector] = field(default_factory=OrderedDict)
+    last: tuple[bytes, Vector] | None = None
     recent: deque[bytes] = field(default_factory=lambda: deque(maxlen=RECENT))
 
 
 class Peer:
-    """A neighbour's vector. told: vectors of ours that it named as known, newest last; unproven: sources whose last change
+    """A neighbour's vector. told: vectors that it named as known or said itself, newest last; unproven: sources whose last change
     no vouched statement has covered yet; changed: those that changed since the ledger looked, fresh: everything may have."""
 
     def __init__(self, node: int) -> None:
@@ -84,12 +87,12 @@ class Peer:
             return Heard.UNCLEAR
         return self._adopt(said.scope, vector, said.digest)
 
-    def delta(self, said: Delta, now: float) -> Heard:
-        """The peer says what changed since a vector that we may know; DecodeError when it is malformed."""
+    def delta(self, said: Delta, now: float, ours: Callable[[int, bytes], Vector | None]) -> Heard:
+        """The peer says what changed since a vector that we may know, of its own or of ours; DecodeError when it is malformed."""
         view = self.views[said.scope]
         if view.known and self.vector.digest(said.scope)[:KEY] == said.check:
             return self._met(said.scope, self.vector.digest(said.scope), now)
-        base = view.bases.get(said.base)
+        base = self._base(said.scope, said.base) or ours(said.scope, said.base)
         if base is None:
             return self._lost(said.scope, said.check)
         vector = base.copy()
@@ -126,9 +129,14 @@ class Peer:
             view.bases.popitem(last=False)
         return key
 
+    def _base(self, scope: int, key: bytes) -> Vector | None:
+        view = self.views[scope]
+        return view.last[1] if view.last is not None and view.last[0] == key else view.bases.get(key)
+
     def base(self, scope: int) -> bytes:
         """The newest vector of it that deltas may build on, b"" for none."""
-        return next(reversed(self.views[scope].bases), b"")
+        last = self.views[scope].last
+        return b"" if last is None else last[0]
 
     def guess(self, scope: int, mine: Vector) -> Vector:
         """The best guess of its vector, to be asked about."""
@@ -143,7 +151,11 @@ class Peer:
         if key in told:
             told.remove(key)
         told.append(key)
-        del told[:-BASES]
+        del told[:-KNOWN]
+
+    def asked(self, scope: int, key: bytes) -> None:
+        """It could not follow our list: of what it was taken to know, only this is sure."""
+        self.told[scope] = [key] if key else []
 
     def _met(self, scope: int, digest: bytes, now: float) -> Heard:
         """Whether the digest is the vector's, or that of an earlier one that came late."""
@@ -202,6 +214,8 @@ class Peer:
             self.views[at].known = True
         view = self.views[scope]
         view.whole, view.said, view.doubted = True, digest, (b"", 0.0)
+        view.last = digest[:KEY], self.vector.copy()
+        self.got(scope, digest[:KEY])
         if digest in view.recent:
             view.recent.remove(digest)
         view.recent.append(digest)

@@ -33,6 +33,7 @@ MOST_REPEAT_S: Final = 3600.0
 STORE_S: Final = 30.0  # a store that refused to seal is asked again so much later
 CARD: Final = 78  # bytes of a flash block where it can be helped: one message of a satellite card, whoever hands it on
 SMALL_BLOCK: Final = 1024  # bytes of a flash or command block at most, where it can be helped
+COPY_FRAMES: Final = 1.5  # frames' time between two copies of a block that several are expected to miss
 LARGE_BLOCK: Final = 60_000
 BLOCK_S: Final = 20.0  # a block of rows takes a line no longer than this
 
@@ -262,6 +263,8 @@ class Sender:
             lease = Lease(line.name, NEVER, now, size)
             target.lease(block_id, lease)
             self._until(line, block_id, target, lease, size, now)
+        if block_id.lane in URGENT and any(target.tries.get(block_id) == 1 for target in targets):
+            line.calmed()
         self._spent(line, block_id, size, now)
 
     def _until(self, line: Line, block_id: BlockId, target: Target, lease: Lease, size: int, now: float) -> None:
@@ -271,6 +274,8 @@ class Sender:
         patience = max(tries - (QUICK if self._quick(line, block_id, 1) else 1), 0)
         if self._quick(line, block_id, tries):
             until = line.hush_until = now + air + QUICK_S
+        elif self._copied(line, block_id, tries, now):
+            until, lease.again = now + air + COPY_FRAMES * line.frame_s, True
         elif not target.node:
             until = now + min(REPEAT_S * 2.0 ** min(patience, 10), MOST_REPEAT_S)
         else:
@@ -284,6 +289,11 @@ class Sender:
         most = QUICK if line.limits.cost < DEAR else QUICK_DEAR
         fresh = block_id.lane is Lane.FLASH and tries < most and line.frame_s > SLOW_S
         return fresh and self.core.came_by(block_id) != line.name
+
+    def _copied(self, line: Line, block_id: BlockId, tries: int, now: float) -> bool:
+        """Whether a command block that is new to a crowd is better sent again at once: of late so many missed such a block."""
+        fresh = block_id.lane is Lane.COMMAND and self.core.came_by(block_id) != line.name
+        return fresh and line.crowd(now) and tries < round(line.copies)
 
     def _spent(self, line: Line, block_id: BlockId, size: int, now: float) -> None:
         if block_id.lane in URGENT and block_id.origin == self.core.log.origin:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Sequence
 from typing import Final
 
@@ -18,8 +18,6 @@ TOLD: Final = 64  # vectors of ours remembered as bases
 SHORT: Final = 72  # bytes of a list that is told whole rather than announced
 LONGEST: Final = 110  # bytes of a delta on a narrow line; a longer one wants a newer base
 MOST_BASES: Final = 3  # deltas of one statement, for peers that know different vectors
-LANDMARK: Final = 4  # one vector of so many, by its digest, is named as a base by whoever hears of it
-WORN: Final = 60  # a delta longer than this is answered by naming its result as a new base
 WIDE: Final = 1000  # bytes of room from which a whole list is told at once
 _LISTING: Final = 24  # bytes of a listing beside its entries
 
@@ -99,24 +97,33 @@ class Teller:
     def _word(self, debt: Debt, scope: int, digest: bytes) -> bytes:
         return self._ring.vouch(statement(self._ring.origin, scope, digest), debt.node)
 
+    def ours(self, scope: int, key: bytes) -> Vector | None:
+        """A vector that was ours when it was told here, by its name."""
+        return self._told.get((scope, key))
+
     def _bases(self, scope: int, peers: Sequence[Peer], asked: Sequence[bytes]) -> list[bytes]:
-        """Vectors to build on: those asked for, then the newest, so that each of the peers who knows any knows one of them."""
+        """Vectors to build on: those asked for, then those that most of the peers know, the newest first."""
         bases = list(asked[-MOST_BASES:])
-        left = [peer for peer in peers if not any(key in peer.told[scope] for key in bases)]
+        left = [peer.told[scope] for peer in peers if not any(key in peer.told[scope] for key in bases)]
+        ages = {key: at for at, (told, key) in enumerate(self._told) if told == scope}
         while left and len(bases) < MOST_BASES:
-            keys = {key: None for peer in left for key in reversed(peer.told[scope]) if (scope, key) in self._told}
-            best = max(keys, key=lambda key: sum(key in peer.told[scope] for peer in left), default=None)
-            if best is None:
+            known = Counter(key for keys in left for key in keys if key in ages)
+            if not known:
                 break
+            best = max(known, key=lambda key: (known[key], ages[key]))
             bases.append(best)
-            left = [peer for peer in left if best not in peer.told[scope]]
+            left = [keys for keys in left if best not in keys]
         return bases
 
     def _remember(self, debt: Debt, scope: int, digest: bytes, vector: Vector | None = None) -> None:
         debt.told = digest
-        name = scope, digest[:KEY]
+        self.hold(scope, vector or self.mine)
+
+    def hold(self, scope: int, vector: Vector) -> None:
+        """Remember a vector that was told here, by us or by another who has the same."""
+        name = scope, vector.digest(scope)[:KEY]
         if name not in self._told:
-            self._told[name] = (vector or self.mine).copy()
+            self._told[name] = vector.copy()
             while len(self._told) > TOLD:
                 self._told.popitem(last=False)
         else:

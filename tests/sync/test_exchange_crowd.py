@@ -7,6 +7,8 @@ from collections.abc import Callable
 from sync.carried import ENDS
 from sync.exchange import State
 from sync.exchange.frame import Behind, Delta, Digest, Listing, Part, Whole
+from sync.exchange.lines import SILENT, Line
+from sync.exchange.policy import Policy
 from sync.ids import Lane
 from tests.sync.exchange_field import LAN, LORA, Field, id_of, parts_of
 
@@ -50,7 +52,7 @@ def test_what_is_handed_on_is_answered_by_one_for_all_and_what_is_one_s_own_by_e
     ear = Ear(field)
     field.nodes[FAR].write(Lane.COMMAND, b"from beyond the line")
     field.till_equal(60, Lane.COMMAND)
-    field.world.run(field.world.now + 300)
+    field.world.run(field.world.now + 60)
     assert ear.of(Whole) == ["N2"]
     handed_on = set(ear.of(*LISTS)) - {"N2"}
     assert 1 <= len(handed_on) <= 2
@@ -59,6 +61,15 @@ def test_what_is_handed_on_is_answered_by_one_for_all_and_what_is_one_s_own_by_e
     field.world.run(field.world.now + 300)
     assert ear.of(Whole) == ["N3"]
     assert set(ear.of(*LISTS)) >= {"N1", "N2", "N4", "N5"}
+
+
+def test_who_is_heard_at_the_very_edge_of_silence_stays() -> None:
+    """A frame may be older by a moment than the last look at who is still alive."""
+    line = Line("x", LORA, Policy(), 0.0)
+    assert line.hear(2, "N2", 0.0) and line.nodes(1.0) == [2]
+    edge = SILENT * line.beacon_s
+    assert line.nodes(edge + 0.01) == []
+    assert line.hear(2, "N2", edge - 0.01) and line.nodes(edge) == [2]
 
 
 def test_who_missed_it_hears_of_it_says_so_and_gets_it_once() -> None:

@@ -140,8 +140,8 @@ def test_a_base_that_is_not_known_is_asked_for_and_the_answer_builds_on_what_is(
     teller, debt = Teller(ring(1, 17)), Debt()
     teller.mine = base = fifty()
     teller.own(Debt(), Scope.URGENT, [], 4000)
-    other = Peer(1)
-    assert other.delta(Delta(1, 0, b"??", b"!!", b""), 0.0) is Heard.UNCLEAR
+    other, unsaid = Peer(1), Teller(ring(2, 17)).ours
+    assert other.delta(Delta(1, 0, b"??", b"!!", b""), 0.0, unsaid) is Heard.UNCLEAR
     lists = []
     debt.mask = 255
     while debt.mask or debt.listing:
@@ -153,8 +153,24 @@ def test_a_base_that_is_not_known_is_asked_for_and_the_answer_builds_on_what_is(
     teller.mine = moved(base, 5, 1)
     debt.asked[key] = None
     (answer,) = read_parts(teller.own(debt, Scope.URGENT, [Peer(3)], 120))
-    assert isinstance(answer, Delta) and other.delta(answer, 1.0) is Heard.NEWS
+    assert isinstance(answer, Delta) and other.delta(answer, 1.0, unsaid) is Heard.NEWS
     assert other.vector.sets == teller.mine.sets
+
+
+def test_a_delta_may_build_on_what_its_listener_said_itself() -> None:
+    """Who said a vector knows it: nobody has to name it first."""
+    speaker, listener = Teller(ring(1, 17)), Teller(ring(2, 17))
+    speaker.mine = listener.mine = fifty()
+    heard = Peer(2)
+    (said,) = read_parts(listener.own(Debt(), Scope.URGENT, [], 4000))
+    assert isinstance(said, Listing) and heard.listing(said, speaker.mine, 0.0) is Heard.NEWS
+    speaker.own(Debt(), Scope.URGENT, [], 4000)
+    speaker.mine = moved(fifty(), 5, 1)
+    (told,) = read_parts(speaker.own(Debt(), Scope.URGENT, [heard], 200))
+    assert isinstance(told, Delta)
+    assert Peer(1).delta(told, 1.0, Teller(ring(2, 17)).ours) is Heard.UNCLEAR
+    other = Peer(1)
+    assert other.delta(told, 1.0, listener.ours) is Heard.NEWS and other.vector.sets == speaker.mine.sets
 
 
 def test_an_old_list_that_comes_late_changes_nothing_unless_it_is_meant() -> None:
