@@ -29,6 +29,7 @@ AGES: Final = 4096  # ages of blocks remembered
 LOOK_S: Final = 300.0  # the log is looked through so often even when nobody says that it changed
 STUBBORN: Final = (6, 2)  # times that what is urgent goes to a neighbour that gives no sign of life: alone, in a crowd
 FED_S: Final = 7200.0  # who had something from others so lately hears them, and needs no call of ours
+RELIED: Final = 2  # times that it had to be sent by us what was on the air for all, so that it is offered at once
 PATIENT: Final = 2  # doublings of the time-out that others' sending is waited for
 SOON_S: Final = 0.05  # and not more often than this when somebody does
 
@@ -59,9 +60,12 @@ class Core:
         self.stale = True
         self.looked_at = -NEVER
         self.waiting_at: dict[Lane, float] = dict.fromkeys(Lane, NEVER)
-        self.moved: set[Source] = set()  # of our own vector, since receipts were signed
+        self.moved: dict[Source, None] = {}  # of our own vector, since receipts were signed, longest ago first
         self.sizes: dict[Lane, float] = {}  # mean bytes of a block sent
         self.lags: dict[int, float] = {}  # by node: seconds until its word for a block of ours is here
+        self.came: dict[
+            int, tuple[float, float]
+        ] = {}  # by node that is not heard itself: how old its newest word was, when
         self.contacts = Contacts()
         self.behind: dict[Source, int] = {}  # urgent sources of which others have more, and the last number there
         self._held: dict[Source, Ranges] = {}
@@ -98,7 +102,7 @@ class Core:
         held = self.log.held(source)
         changed = have is not None and self.teller.mine.put(source, bounded(have, source.lane))
         if changed:
-            self.moved.add(source)
+            self.moved.setdefault(source)
         if changed or self._held.get(source) != held:
             self._held[source] = held.copy()
             for target in self.targets():
@@ -109,7 +113,7 @@ class Core:
         have = self.log.have().get(block_id.source)
         if have is not None:
             self.teller.mine.put(block_id.source, bounded(have, block_id.lane))
-            self.moved.add(block_id.source)
+            self.moved.setdefault(block_id.source)
         self._held.setdefault(block_id.source, Ranges()).add(block_id.number)
 
     def age_s(self, block_id: BlockId, now: float) -> float:
@@ -284,6 +288,10 @@ class Core:
         """Whether a node may hear nobody but us: of late it had nothing that was left to others to send."""
         return target.fed_at < now - FED_S
 
+    def relies(self, target: Target, line: Line, now: float) -> bool:
+        """Whether a node has what it hears on a broadcast line from us alone, as more than once of late."""
+        return target.node > 0 and line.limits.broadcast and target.relied >= RELIED and self.lonely(target, now)
+
     def _call(self, line: Line, node: int, lease: Lease, origin: int, now: float) -> None:
         """Who is silent about flash may not know of it: it is asked for its list where all who hear the origin have answered, else
         ours is said again, so that whoever is behind hears of it."""
@@ -308,6 +316,11 @@ class Core:
         """A node's word for a block came so long after it was sealed."""
         if node in self.lags or len(self.lags) < NEIGHBOURS:
             self.lags[node] = lag_s if node not in self.lags else self.lags[node] + (lag_s - self.lags[node]) / 4
+
+    def came_from(self, node: int, age_s: float, now: float) -> None:
+        """Something urgent of a node that is not heard on any line came over others, so long after it was sealed."""
+        if not any(line.alive(node, now) for line in self.lines.values()) and (node in self.came or len(self.came) < NEIGHBOURS):  # fmt: skip
+            self.came[node] = age_s, now
 
     def awaits(self, target: Target, block_id: BlockId, lease: Lease, now: float) -> bool:
         """Whether a lease that is over goes on because its target gave no sign of life since: only a block's origin tries

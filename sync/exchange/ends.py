@@ -13,7 +13,7 @@ from sync.exchange.havelist import bounded
 from sync.exchange.ledger import NEVER
 from sync.exchange.lines import Debt, Line
 from sync.exchange.relay import Guard
-from sync.ids import BlockId, Source
+from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
 from sync.seal.contract import MAC, SIGNATURE
 
@@ -25,6 +25,11 @@ REMIND_S: Final = 60.0  # who sends in vain is told no sooner after anybody told
 GREET_S: Final = 300.0  # an audience is told what is kept at most so often
 AGAIN_S: Final = 3600.0  # every source is receipted again so often
 LEAST_MTU: Final = 120
+NARROW: Final = 200  # bytes of a frame on the radios that receipts are passed on to
+_SHARES: Final = (  # on wider lines: lanes, bytes and number of the receipts signed together
+    (frozenset(URGENT), NARROW, 4),
+    (frozenset(Lane).difference(URGENT), 1 << 16, 1),
+)
 _HEAD: Final = 1 + SIGNATURE + 2 + MAC
 
 
@@ -73,13 +78,14 @@ class Ends:
             return False
         self._saw(inner)
         node, ends = found.ends
-        known = self._core.log.end_of(node)
-        news = any(numbers.minus(known.get(source, Ranges())) for source, numbers in ends.items())
-        if news and node != self._core.log.origin:
+        said = {about: numbers for of in self._kept.values() for about, numbers in of.items()}
+        news = any(numbers.minus(said.get((node, source), Ranges())) for source, numbers in ends.items())
+        if news and node != self._core.log.origin:  # a word may have told it here, but words go one hop
             self.merge(node, ends, now, signed=True)
             self._keep(node, inner, ends)
+            urgent = any(source.lane in URGENT for source in ends)
             for other in self._core.lines.values():
-                if other is not line:
+                if other is not line and (urgent or other.limits.mtu > NARROW):
                     self._tell(other, inner, now)
         return True
 
@@ -115,20 +121,31 @@ class Ends:
         if core.log.origin not in core.policy.central or now < self._signed_at + EVERY_S:
             return
         if now >= self._all_at + AGAIN_S:
-            core.moved.update(core.teller.mine.sets)
+            core.moved.update(dict.fromkeys(core.teller.mine.sets))
             self._all_at = now
-        room = min((line.limits.mtu for line in core.lines.values() if line.limits.mtu >= LEAST_MTU), default=0) - _HEAD
-        if room <= 0 or not core.moved:
+        mtu = min((line.limits.mtu for line in core.lines.values() if line.limits.mtu >= LEAST_MTU), default=0)
+        if not mtu or not core.moved:
             return
         self._signed_at = now
+        for lanes, most, count in ((frozenset(Lane), mtu, 1),) if mtu <= NARROW else _SHARES:
+            for _ in range(count):
+                self._sign(lanes, min(most, mtu) - _HEAD, now)
+
+    def _sign(self, lanes: frozenset[Lane], room: int, now: float) -> None:
+        """Receipt as much of what moved in these lanes as there is room for, what is urgent first, then what waited longest."""
+        core = self._core
         chosen: dict[Source, Ranges] = {}
-        for source in sorted(core.moved):
-            numbers = bounded(core.teller.mine.sets.get(source, Ranges()), source.lane)
-            room -= 7 + 8 * numbers.spans
-            if room < 0 and chosen:
-                break
-            chosen[source] = numbers
-            core.moved.discard(source)
+        for source in sorted(core.moved, key=lambda each: each.lane not in URGENT):
+            if source.lane in lanes:
+                numbers = bounded(core.teller.mine.sets.get(source, Ranges()), source.lane)
+                room -= 7 + 8 * numbers.spans
+                if room < 0 and chosen:
+                    break
+                chosen[source] = numbers
+        if not chosen:
+            return
+        for source in chosen:
+            del core.moved[source]
         inner = carried.ends_frame(core.ring, chosen)
         self._saw(inner)
         self._keep(core.log.origin, inner, chosen)

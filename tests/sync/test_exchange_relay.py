@@ -233,6 +233,16 @@ def test_a_signed_end_list_reaches_each_node_of_an_addressed_line_once() -> None
     assert all(counts == dict.fromkeys(every, 1) for counts in heard.values())
 
 
+def test_receipts_that_a_wide_line_brings_are_passed_on_to_a_narrow_one() -> None:
+    field = Field(1, {"hub": ((1, 2, 3, 5), LAN, {}), "valley": ((2, 4), LORA, {})})
+    for origin in (2, 3, 5):
+        for lane in (Lane.FLASH, Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK):
+            field.nodes[origin].write(lane, bytes(40))
+    field.world.run(1200)
+    central = field.nodes[1].have(Lane.FLASH, Lane.COMMAND)
+    assert len(central) == 6 and field.nodes[4].log.end_of(1).keys() == central.keys()
+
+
 def test_history_of_others_is_not_pressed_on_a_vehicle() -> None:
     field = Field(5, {"a": ((2, 1), LAN, {}), "b": ((3, 1), LAN, {})})
     field.nodes[2].write(Lane.HISTORY, bytes(50))
