@@ -27,7 +27,8 @@ ROWS: Final = (Lane.FLASH, Lane.COMMAND, Lane.TRACK, Lane.HISTORY, Lane.BULK)
 GOSSIPED: Final = frozenset((Lane.FLASH, Lane.COMMAND, Lane.TRACK))
 AGES: Final = 4096  # ages of blocks remembered
 LOOK_S: Final = 300.0  # the log is looked through so often even when nobody says that it changed
-STUBBORN: Final = (6, 2)  # times that what is urgent goes to a neighbour that gives no sign of life: alone, in a crowd
+STUBBORN: Final = 2  # times that what is urgent goes to a neighbour in a crowd that gives no sign of life
+STUBBORN_ALONE: Final = 6  # the same where only we can bring it
 FED_S: Final = 7200.0  # who had something from others so lately hears them, and needs no call of ours
 RELIED: Final = 2  # times that it had to be sent by us what was on the air for all, so that it is offered at once
 PATIENT: Final = 2  # doublings of the time-out that others' sending is waited for
@@ -267,6 +268,8 @@ class Core:
         line = self.lines.get(lease.line)
         if line is None or not target.node or block_id.lane not in URGENT or not line.crowd(now):
             return False
+        if self.relies(target, line, now):
+            return False
         if lease.asked or (lease.size and not self._spreads(line, block_id, now)):
             return False
         others = block_id.lane is Lane.FLASH and block_id.origin != self.log.origin
@@ -330,7 +333,8 @@ class Core:
             return False
         heard = line.heard.get(target.node)
         tries = target.tries.get(block_id, 0)
-        stubborn = STUBBORN[line.crowd(now)] if block_id.lane in URGENT else 0
+        alone = not line.crowd(now) or self.relies(target, line, now)
+        stubborn = (STUBBORN_ALONE if alone else STUBBORN) if block_id.lane in URGENT else 0
         if heard is None or heard.at > lease.at or tries < stubborn:
             return False
         target.put_off(lease, now + line.rto(now, tries + 1))

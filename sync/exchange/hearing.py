@@ -156,6 +156,7 @@ class Hearing:
         core.added(block_id)
         if block_id.lane in URGENT:
             line.calmed()
+            core.came_from(block_id.origin, block.age_s, now)
         line.owe(now + self._answer_s(line, block_id, now), arrival.peer, loud=self._waited_for(line, block_id, now))
         jitter = core.chance.uniform(0.5, 1.5)
         for other in core.lines.values():
@@ -170,9 +171,11 @@ class Hearing:
         ):
             return
         heard = line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone
-        if heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
+        if self.core.relies(target, line, now) and block_id.lane in URGENT:
+            target.one_more(block_id)
+        elif heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
             lease = Lease(line.name, self._left_until(target, line, block_id.lane, now), now, 0)
-            target.overheard(block_id, lease)
+            target.leave(block_id, lease)
             self.core.expiries.add(target, block_id, lease)
         else:
             target.one_more(block_id)
@@ -193,6 +196,10 @@ class Hearing:
         if line.limits.broadcast:
             for node in line.nodes(now):
                 target = self.core.neighbours[node].target
+                if self.core.relies(target, line, now) or (
+                    block_id.lane is Lane.FLASH and self.core.lonely(target, now)
+                ):
+                    continue
                 until = self._left_until(target, line, block_id.lane, now)
                 lease = target.spare(block_id, line.name, until, now)
                 if lease is not None:

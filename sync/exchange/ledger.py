@@ -12,6 +12,7 @@ from sync.ranges import Ranges
 
 NEVER: Final = float("inf")
 NEWEST_FIRST: Final = frozenset((Lane.TRACK, Lane.HISTORY))
+LEFT: Final = 256  # blocks remembered as left to others
 PARTIALS: Final = 64  # unfinished blocks remembered of one target
 
 
@@ -60,6 +61,8 @@ class Target:
         self.shy: dict[str, float] = {}  # by line: until when others are given the chance to send first
         self.dormant = False  # whether any lease is
         self.fed_at = -NEVER  # when it last had something that was left to others to send
+        self.left: set[BlockId] = set()  # blocks that were on the air for all and left to others
+        self.relied = 0  # how often since then it had one of them from us
 
     def put_off(self, lease: Lease, until: float) -> None:
         """A lease of this target ends at another time."""
@@ -96,6 +99,13 @@ class Target:
             self._soonest.clear()
         elif block_id.number not in self.flight.get(block_id.source, ()):
             self._add(block_id)
+
+    def leave(self, block_id: BlockId, lease: Lease) -> None:
+        """It was on the air for all just now, new to us: another may have brought it."""
+        self.overheard(block_id, lease)
+        if len(self.left) >= LEFT:
+            self.left.clear()
+        self.left.add(block_id)
 
     def overheard(self, block_id: BlockId, lease: Lease) -> None:
         """The target probably heard it when we did: nothing is sent while the lease lasts."""
@@ -315,6 +325,7 @@ class Target:
     def forget(self, block_id: BlockId) -> None:
         """Nothing more is known of a block that landed or was dropped."""
         self.tries.pop(block_id, None)
+        self.left.discard(block_id)
         self.parts.pop(block_id, None)
         self.mends.pop(block_id, None)
 

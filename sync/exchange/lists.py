@@ -116,7 +116,9 @@ class Lists:
             if sender is not None and lease.size:
                 sender.acked(now - lease.at, lease.size, target.tries.get(block_id) == 1)
             if not lease.size and block_id not in target.tries:
-                target.fed_at = now
+                target.fed_at, target.relied = now, 0
+            elif lease.size and block_id in target.left:
+                target.relied += 1
             target.forget(block_id)
         for block_id in list(target.woken()) if target.dormant else ():
             target.lapse(block_id)

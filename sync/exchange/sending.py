@@ -271,10 +271,11 @@ class Sender:
         """How long a block that was sent is waited for."""
         tries = target.tries.get(block_id, 1)
         air = size / line.limits.rate
-        patience = max(tries - (QUICK if self._quick(line, block_id, 1) else 1), 0)
-        if self._quick(line, block_id, tries):
+        fresh = self.core.came_by(block_id) != line.name or self.core.relies(target, line, now)
+        patience = max(tries - (QUICK if fresh and self._quick(line, block_id, 1) else 1), 0)
+        if fresh and self._quick(line, block_id, tries):
             until = line.hush_until = now + air + QUICK_S
-        elif self._copied(line, block_id, tries, now):
+        elif fresh and self._copied(line, block_id, tries, now):
             until, lease.again = now + air + COPY_FRAMES * line.frame_s, True
         elif not target.node:
             until = now + min(REPEAT_S * 2.0 ** min(patience, 10), MOST_REPEAT_S)
@@ -285,15 +286,13 @@ class Sender:
         self.core.expiries.add(target, block_id, lease)
 
     def _quick(self, line: Line, block_id: BlockId, tries: int) -> bool:
-        """Whether a block is repeated with hardly a pause: flash that is new to a slow line."""
+        """Whether a block that is new to those on a slow line is repeated with hardly a pause: flash."""
         most = QUICK if line.limits.cost < DEAR else QUICK_DEAR
-        fresh = block_id.lane is Lane.FLASH and tries < most and line.frame_s > SLOW_S
-        return fresh and self.core.came_by(block_id) != line.name
+        return block_id.lane is Lane.FLASH and tries < most and line.frame_s > SLOW_S
 
     def _copied(self, line: Line, block_id: BlockId, tries: int, now: float) -> bool:
         """Whether a command block that is new to a crowd is better sent again at once: of late so many missed such a block."""
-        fresh = block_id.lane is Lane.COMMAND and self.core.came_by(block_id) != line.name
-        return fresh and line.crowd(now) and tries < round(line.copies)
+        return block_id.lane is Lane.COMMAND and line.crowd(now) and tries < round(line.copies)
 
     def _spent(self, line: Line, block_id: BlockId, size: int, now: float) -> None:
         if block_id.lane in URGENT and block_id.origin == self.core.log.origin:
