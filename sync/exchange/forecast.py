@@ -142,7 +142,7 @@ class Forecast:
             ]
             found = [way for way in ways if way is not None]
             if not found and lane in GOSSIPED:
-                found = [way for way in (self._afar(node), self._later(node)) if way is not None]
+                found = [way for way in (self._afar(node, now), self._later(node)) if way is not None]
             if not found:
                 yield Promise(node, None, 0.0)
                 continue
@@ -164,10 +164,14 @@ class Forecast:
         lost = (1 / max(whole, 0.1) - 1) * line.rto(now, 0)
         return Promise(node, round(wait + ahead + air + line.frame_s + lost, 1), round(p * (0.5 if line.sick(now) else 1), 3), line.name)  # fmt: skip
 
-    def _afar(self, node: int) -> Promise | None:
-        """Over others: as long as it took so far until the node's end list was here, half of it for the way there."""
+    def _afar(self, node: int, now: float) -> Promise | None:
+        """Over others: as long as it took so far until the node's end list was here, half of it for the way there; else as long as
+        its newest word took to come, where that is not long ago."""
         lag = self._core.lags.get(node)
-        return None if lag is None else Promise(node, round(lag / 2, 1), 0.8)
+        if lag is not None:
+            return Promise(node, round(lag / 2, 1), 0.8)
+        age_s, at = self._core.came.get(node, (0.0, -NEVER))
+        return Promise(node, round(age_s, 1), 0.8) if at > now - HOUR else None
 
     def _later(self, node: int) -> Promise | None:
         """By a line that is down now and comes back as it used to."""

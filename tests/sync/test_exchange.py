@@ -17,6 +17,7 @@ from radios.bearer import Arrival, Budget, Limits
 from sync.carried import ENDS
 from sync.exchange import Exchange, Policy, State
 from sync.exchange.ends import EVERY_S
+from sync.exchange.forecast import HOUR
 from sync.exchange.frame import MOST_AGE, MOST_BLOCK, Piece, Whole, piece_head, write_whole
 from sync.exchange.packing import LEAST_MTU, LEAST_PIECE
 from sync.ids import BlockId, KeyClass, Lane
@@ -296,6 +297,20 @@ def test_same_id_with_other_bytes_is_told_to_people() -> None:
     status = pair.ends[0].status(pair.now)
     assert status["conflicts"] == [str(block_id)] and status["refused"] == {"same id, other bytes": 1}
     assert pair.disks[0].conflicts == 1
+
+
+def test_who_is_heard_over_others_only_is_promised_what_its_own_word_took() -> None:
+    field = Field(3, {"x": ((2, 4), LORA, {}), "y": ((4, 3), LORA, {})})
+    node = field.nodes[2]
+    field.world.run(60)
+    (blind,) = node.exchange.promises(100, Lane.COMMAND, [3], node.sim.mono())
+    assert blind.in_s is None and blind.p == 0.0
+    field.nodes[3].write(Lane.COMMAND, b"here we are")
+    field.till_equal(120, Lane.COMMAND)
+    (over,) = node.exchange.promises(100, Lane.COMMAND, [3], node.sim.mono())
+    assert over.in_s is not None and over.in_s < 120 and over.p == 0.8
+    (stale,) = node.exchange.promises(100, Lane.COMMAND, [3], node.sim.mono() + 2 * HOUR)
+    assert stale.in_s is None
 
 
 def test_forecasts_before_and_states_after() -> None:
