@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -88,6 +88,7 @@ class Target:
             for lease in self.flash.pop(block_id).values():
                 self._landed(lease)
                 landed.append((block_id, lease))
+        self._tidy(source, lack, {block_id.number for block_id, _ in landed})
         for number in lack.numbers():
             self.flash.setdefault(BlockId(*source, number), {})
         return landed
@@ -304,10 +305,12 @@ class Target:
             wanted[source] = lack
         else:
             wanted.pop(source, None)
-        if not self.tries:
-            return
-        for block_id in [each for each in self.tries if each.source == source and each.number not in lack]:
-            if block_id.number not in self.flight.get(source, ()):
+        self._tidy(source, lack, self.flight.get(source, ()))
+
+    def _tidy(self, source: Source, lack: Ranges, under_way: Container[int]) -> None:
+        """Forget what is not lacked any more."""
+        for block_id in {*self.tries, *self.parts} if self.tries or self.parts else ():
+            if block_id.source == source and block_id.number not in lack and block_id.number not in under_way:
                 self.forget(block_id)
 
     def _land(self, source: Source, number: int) -> tuple[BlockId, Lease]:

@@ -257,9 +257,9 @@ class Line:
         """A block was acknowledged so long after it was sent, for the first time or again."""
         self.acked_bytes += size
         self.unproven, self.unproven_since = 0, NEVER
+        self.success += (1.0 - self.success) * LEARN
         if not first:
             return
-        self.success += (1.0 - self.success) * LEARN
         if self.lag is None:
             self.lag, self.spread = lease_s, lease_s / 2
         else:

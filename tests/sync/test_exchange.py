@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections import Counter
 from dataclasses import replace
 from functools import partial
@@ -337,6 +338,30 @@ def test_forecasts_before_and_states_after() -> None:
     field.world.run(1501)
     field.world.run(2300)
     assert node.exchange.states(id_of(node.disk, Lane.COMMAND, 0), [1, 6]) == {1: State.STORED, 6: State.RELAYED}
+
+
+def test_what_arrives_and_what_does_not_tell_how_good_a_line_is() -> None:
+    for loss in (0.0, 0.4):
+        field = Field(4, {"x": ((1, 2), SLOW, {"loss": loss})})
+        node = field.nodes[2]
+        for at in range(60):
+            node.write(Lane.COMMAND, bytes([at]) * 60)
+            field.world.run(60.0 * (at + 1))
+        (promise,) = node.exchange.promises(100, Lane.COMMAND, [1], node.sim.mono())
+        assert (promise.p > 0.99) is (loss == 0.0)
+        assert 0.5 < node.exchange._core.lines["x"].success + loss < 1.1
+
+
+def test_nothing_is_remembered_of_blocks_that_arrived() -> None:
+    field = Field(5, {"x": ((1, 2, 3), LORA, {"loss": 0.45})})
+    for at in range(40):
+        for lane in (Lane.FLASH, Lane.COMMAND):
+            field.nodes[2].write(lane, bytes(random.Random(at).randbytes(600)))
+        field.world.run(field.world.now + 120)
+    field.till_equal(7200, Lane.FLASH, Lane.COMMAND)
+    field.world.run(field.world.now + 7200)
+    core = field.nodes[2].exchange._core
+    assert not any(target.parts or len(target.tries) > 1 for target in core.targets())
 
 
 def test_a_message_waits_then_is_sent() -> None:
