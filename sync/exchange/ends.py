@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, NamedTuple
 
 from radios.bearer import Arrival
 from sync import carried
@@ -33,15 +33,20 @@ _SHARES: Final = (  # on wider lines: lanes, bytes and number of the receipts si
 _HEAD: Final = 1 + SIGNATURE + 2 + MAC
 
 
+class _Kept(NamedTuple):
+    """A frame of receipts: when it came here, and what it is the latest word on, by who signed it."""
+
+    at: float
+    says: dict[tuple[int, Source], Ranges]
+
+
 class Ends:
     """Learns and passes on signed end lists; a central signs its own."""
 
     def __init__(self, core: Core, guard: Guard) -> None:
         self._core, self._guard = core, guard
         self._seen: OrderedDict[bytes, None] = OrderedDict()
-        self._kept: OrderedDict[bytes, dict[tuple[int, Source], Ranges]] = (
-            OrderedDict()
-        )  # and what each is the latest word on
+        self._kept: OrderedDict[bytes, _Kept] = OrderedDict()
         self._signed_at = self._all_at = -NEVER
 
     def signed_on(self, node: int, line: Line) -> bool:
@@ -78,25 +83,28 @@ class Ends:
             return False
         self._saw(inner)
         node, ends = found.ends
-        said = {about: numbers for of in self._kept.values() for about, numbers in of.items()}
+        said = {about: numbers for kept in self._kept.values() for about, numbers in kept.says.items()}
         news = any(numbers.minus(said.get((node, source), Ranges())) for source, numbers in ends.items())
         if news and node != self._core.log.origin:  # a word may have told it here, but words go one hop
             self.merge(node, ends, now, signed=True)
-            self._keep(node, inner, ends)
+            self._keep(node, inner, ends, now)
             urgent = any(source.lane in URGENT for source in ends)
             for other in self._core.lines.values():
                 if other is not line and (urgent or other.limits.mtu > NARROW):
                     self._tell(other, inner, now)
         return True
 
-    def greet(self, line: Line, debt: Debt, now: float) -> None:
-        """Somebody who was silent is heard: what we know of receipts may be news there."""
+    def greet(self, line: Line, debt: Debt, since: float, now: float) -> None:
+        """Somebody who was silent is heard: receipts that came here `since` it was heard last may be news there."""
         if now < debt.stated_at + GREET_S:
             return
         debt.stated_at = now
-        for inner, of in self._kept.items():
-            if line.limits.broadcast or not any(line.alive(node, now) for node, _ in of):
+        for inner, kept in self._kept.items():
+            signed_here = not line.limits.broadcast and any(line.alive(node, now) for node, _ in kept.says)
+            if kept.at > since - line.beacon_s and not signed_here:
                 self._put(line, debt, inner)  # else who signed it tells it
+        if line.crowd(now):
+            debt.state_at = now + line.spread_s(now) * self._core.chance.random()  # of many who know them one is first
 
     def remind(self, line: Line, block_id: BlockId, arrival: Arrival) -> None:
         """Something came that is here already: when its own author still sends what a central has, the receipt did not get there."""
@@ -110,8 +118,8 @@ class Ends:
         debt = line.debt(node)
         if debt.statements or now < debt.state_at + REMIND_S or core.age_s(block_id, now) < QUICK_S:
             return
-        for inner, of in self._kept.items():
-            if any(source == block_id.source and block_id.number in numbers for (_, source), numbers in of.items()):
+        for inner, kept in self._kept.items():
+            if any(source == block_id.source and block_id.number in has for (_, source), has in kept.says.items()):
                 self._put(line, debt, inner)
         debt.state_at = now + line.spread_s(now) * core.chance.random()  # of many who know it one is first
 
@@ -148,7 +156,7 @@ class Ends:
             del core.moved[source]
         inner = carried.ends_frame(core.ring, chosen)
         self._saw(inner)
-        self._keep(core.log.origin, inner, chosen)
+        self._keep(core.log.origin, inner, chosen, now)
         for line in core.lines.values():
             self._tell(line, inner, now)
 
@@ -167,14 +175,14 @@ class Ends:
         while len(self._seen) > SEEN:
             self._seen.popitem(last=False)
 
-    def _keep(self, node: int, inner: bytes, ends: Mapping[Source, Ranges]) -> None:
+    def _keep(self, node: int, inner: bytes, ends: Mapping[Source, Ranges], now: float) -> None:
         """Keep it for whom we meet later; what it covers goes."""
-        speaks = {(node, source): numbers for source, numbers in ends.items()}
-        for old, of in list(self._kept.items()):
-            for about in of.keys() & speaks.keys():
-                del of[about]
-            if not of:
+        says = {(node, source): numbers for source, numbers in ends.items()}
+        for old, kept in list(self._kept.items()):
+            for about in kept.says.keys() & says.keys():
+                del kept.says[about]
+            if not kept.says:
                 del self._kept[old]
-        self._kept[inner] = speaks
+        self._kept[inner] = _Kept(now, says)
         while len(self._kept) > KEPT:
             self._kept.popitem(last=False)

@@ -10,7 +10,7 @@ from sync.exchange.core import Core, Neighbour
 from sync.exchange.ends import Ends
 from sync.exchange.frame import KEY, Behind, Delta, Digest, Got, Listing, Need, Partial
 from sync.exchange.havelist import differing
-from sync.exchange.ledger import Lease, Target
+from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import QUICKER, Asking, Debt, Line
 from sync.exchange.mending import lacked, mends, size_on
 from sync.exchange.peers import Heard, Peer
@@ -49,11 +49,11 @@ class Lists:
             self._partial(line, neighbour, part, now)
 
     def _met(self, line: Line, neighbour: Neighbour, arrival: Arrival) -> None:
-        now = arrival.at
+        now, before = arrival.at, line.heard.get(neighbour.node)
         if line.hear(neighbour.node, arrival.peer, now):
             debt = line.debt(neighbour.node)
             debt.due = min(debt.due, now + line.ack_s(now) * self.core.chance.uniform(0.2, 1.0))
-            self._ends.greet(line, debt, now)
+            self._ends.greet(line, debt, -NEVER if before is None else before.at, now)
 
     def _listed(self, line: Line, neighbour: Neighbour, part: Digest | Delta | Listing, now: float) -> None:
         core, peer, debt = self.core, neighbour.peer, line.debt(neighbour.node)
