@@ -73,7 +73,7 @@ class Ends:
     def take(self, line: Line, inner: bytes, arrival: Arrival) -> bool:
         """A signed end list came in: learn and pass on what is news; False when it is none but blocks of carried media."""
         now, debt = arrival.at, line.debt(line.node_at(arrival.peer) or 0)
-        if inner in debt.statements:
+        while inner in debt.statements:
             debt.statements.remove(inner)  # its sender has it, and all in reach of a broadcast
         debt.state_at = now
         if inner in self._seen:
@@ -167,7 +167,7 @@ class Ends:
 
     def _put(self, line: Line, debt: Debt, inner: bytes) -> None:
         if len(inner) + MAC <= line.limits.mtu and line.limits.two_way and inner not in debt.statements:
-            debt.statements.append(inner)
+            debt.statements.extend([inner] * round(line.copies))
             debt.state_at = 0.0
 
     def _saw(self, inner: bytes) -> None:

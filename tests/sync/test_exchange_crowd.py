@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from sync.carried import ENDS
@@ -156,6 +157,19 @@ def test_where_all_hear_the_central_nobody_passes_its_receipts_on() -> None:
         field.nodes[origin].write(Lane.FLASH, b"alarm")
         field.world.run(field.world.now + 600)
     assert passed and set(passed) == {"N1"}
+
+
+def test_a_receipt_goes_as_often_as_a_crowd_s_losses_ask_for() -> None:
+    field = acquainted()
+    sent: Counter[bytes] = Counter()
+    field.media["x"].taps.append(lambda sender, data: sent.update([data] if data[0] == ENDS else []))
+    for copies in (1, 2):
+        for node in field.nodes.values():
+            node.exchange._core.lines["x" if node.origin != FAR else "y"].copies = float(copies)
+        sent.clear()
+        field.nodes[3].write(Lane.TRACK, b"here")
+        field.world.run(field.world.now + 600)
+        assert set(sent.values()) == {copies}
 
 
 def test_another_crowd_does_not_silence_who_calls_in_this_one() -> None:
