@@ -150,10 +150,10 @@ def split(body: Mapping[int, Value]) -> tuple[Report | None, dict[int, Value]]:
         return None, dict(body)
     try:
         report = Report(**said | {"indicators": tuple(figures)})
-        fill(Writing(), report)
+        told = fill(Writing(), report)
     except (AttributeError, TypeError, ValueError):
         return None, dict(body)
-    return (report, rest) if join(report, rest) == body else (None, dict(body))
+    return (report, rest) if told == report and join(report, rest) == body else (None, dict(body))
 
 
 def join(report: Report, rest: Mapping[int, Value]) -> dict[int, Value]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sync.codec import decode_events, encode_events, event_stack
@@ -69,6 +69,7 @@ def test_forms_come_back(report: Report) -> None:
 
 
 @settings(max_examples=200, deadline=None)
+@example(Report(0, (), 0, 0, "", 0, None, None), {5: []}, set())
 @given(REPORTS, st.dictionaries(st.integers(0, 12), VALUES, max_size=4), st.sets(st.integers(0, 8), max_size=3))
 def test_any_other_body_comes_back_too(report: Report, other: dict[int, Any], left_out: set[int]) -> None:
     body = {number: value for number, value in {**join(report, {}), **other}.items() if number not in left_out}
