@@ -36,6 +36,7 @@ class Scope(IntEnum):
 GROUP: Final = {Lane.FLASH: 0, Lane.COMMAND: 0, Lane.TRACK: 1, Lane.HISTORY: 2, Lane.BULK: 2}
 MOST_BYTES: Final = (44, 44, 150)  # of one source's ranges, by group: an entry fits a frame of 78 bytes, or of 200
 _SPAN: Final = 14  # bytes of one range at most
+_NAMED: Final = 5  # bytes of an entry before its ranges
 
 
 def spans(numbers: Ranges) -> bytes:
@@ -52,6 +53,14 @@ def bounded(numbers: Ranges, lane: Lane) -> Ranges:
     out = _newest(numbers, MOST_SPANS)
     while (over := len(spans(out)) - MOST_BYTES[GROUP[lane]]) > 0:
         out = _newest(out, out.spans - max(1, over // _SPAN))
+    return out
+
+
+def fitting(numbers: Ranges, room: int) -> Ranges:
+    """A copy whose entry takes at most `room` bytes, with one range at least; those left out count as missing."""
+    out = numbers
+    while out.spans > 1 and len(spans(out)) + _NAMED > room:
+        out = _newest(out, out.spans - 1) if out.spans > 2 else Ranges([out.pairs[-1]])
     return out
 
 

@@ -63,7 +63,7 @@ class Owing:
         if debt.due > now and debt.listing is None and now < debt.told_at + line.ack_s(now) / 2:
             return
         peers = [core.neighbours[node].peer for node in nodes]
-        told = core.teller.own(debt, line.scope, peers, packing.left)
+        told = core.teller.own(debt, line.scope, peers, packing.left, whole=not packing.data)
         packing.data += told
         if told:
             debt.told_at, debt.loud = now, False

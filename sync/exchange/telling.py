@@ -8,7 +8,7 @@ from typing import Final
 
 from sync.exchange import frame
 from sync.exchange.frame import KEY
-from sync.exchange.havelist import Vector, encode_delta, encode_entries, in_scope
+from sync.exchange.havelist import Vector, encode_delta, encode_entries, fitting, in_scope
 from sync.exchange.lines import Debt, Progress
 from sync.exchange.peers import Peer
 from sync.ids import varint
@@ -35,12 +35,13 @@ class Teller:
         self._ring = ring
         self._told: OrderedDict[tuple[int, bytes], Vector] = OrderedDict()
 
-    def own(self, debt: Debt, scope: int, peers: Sequence[Peer], room: int) -> bytes:
-        """Our list for these peers in at most `room` bytes, b"" when none fits; more follows while `debt.listing` is set."""
+    def own(self, debt: Debt, scope: int, peers: Sequence[Peer], room: int, whole: bool = False) -> bytes:
+        """Our list for these peers in at most `room` bytes, `whole`: of a frame of its own, b"" when none fits; more follows while
+        `debt.listing` is set."""
         if debt.listing is None and debt.mask:
             debt.listing, debt.mask = Progress(self.mine.copy(), debt.mask), 0
         if debt.listing is not None:
-            return self._listing(debt, scope, room)
+            return self._listing(debt, scope, room, whole)
         digest = self.mine.digest(scope)
         if peers and not debt.asked and all(digest[:KEY] in peer.told[scope] for peer in peers):
             return self._digest(debt, scope, digest, room)
@@ -59,7 +60,7 @@ class Teller:
             self._remember(debt, scope, digest)
         if not out and debt.told != digest and (room >= WIDE or self._short(room)):
             debt.listing = Progress(self.mine.copy(), 255)
-            return self._listing(debt, scope, room)
+            return self._listing(debt, scope, room, False)
         return out or self._digest(debt, scope, digest, room)
 
     def _short(self, room: int) -> bool:
@@ -72,7 +73,7 @@ class Teller:
         self._remember(debt, scope, digest)
         return frame.write_digest(self._ring.origin, scope, digest, self._word(debt, scope, digest))
 
-    def _listing(self, debt: Debt, scope: int, room: int) -> bytes:
+    def _listing(self, debt: Debt, scope: int, room: int, whole: bool) -> bytes:
         """The next part of a list."""
         progress = debt.listing
         assert progress is not None
@@ -80,6 +81,10 @@ class Teller:
         if progress.after is not None:
             todo = [source for source in todo if source > progress.after]
         entries, count = encode_entries(progress.vector.sets, todo, room - _LISTING)
+        if whole and todo and not count:  # no frame here takes it: some of its ranges
+            entries, count = encode_entries(
+                {todo[0]: fitting(progress.vector.sets[todo[0]], room - _LISTING)}, todo[:1], room - _LISTING
+            )
         if room < _LISTING or (not count and todo):
             return b""
         last = count == len(todo)

@@ -157,6 +157,21 @@ def test_a_base_that_is_not_known_is_asked_for_and_the_answer_builds_on_what_is(
     assert other.vector.sets == teller.mine.sets
 
 
+def test_a_list_gets_through_the_least_frame_with_some_of_a_set_s_ranges() -> None:
+    """Below 78 bytes a set with gaps fits no frame; the rest of the list must not wait for it for ever."""
+    teller, debt, other = Teller(ring(1, 17)), Debt(mask=255), Peer(1)
+    gaps = Ranges([(10 * at, 10 * at + 3) for at in range(20)])
+    teller.mine.put(Source(1, 1, Lane.FLASH), gaps)
+    teller.mine.put(Source(2, 1, Lane.FLASH), Ranges([(0, 9)]))
+    assert teller.own(debt, Scope.URGENT, [], 41) == b"", "beside something else it waits"
+    for _ in range(4):
+        for part in read_parts(teller.own(debt, Scope.URGENT, [], 41, whole=True)) if debt.listing else ():
+            assert isinstance(part, Listing) and other.listing(part, Vector(), 0.0) is Heard.UNCLEAR
+    assert debt.listing is None and other.vector.sets[Source(2, 1, Lane.FLASH)] == Ranges([(0, 9)])
+    told = other.vector.sets[Source(1, 1, Lane.FLASH)]
+    assert told and told.minus(gaps) == Ranges() and told.top == gaps.top
+
+
 def test_a_delta_may_build_on_what_its_listener_said_itself() -> None:
     """Who said a vector knows it: nobody has to name it first."""
     speaker, listener = Teller(ring(1, 17)), Teller(ring(2, 17))
