@@ -162,20 +162,22 @@ class Hearing:
         for other in core.lines.values():
             other.owe(now + other.later_s(now) * jitter, loud=not other.crowd(now))
         for target in core.targets():
-            self._offer(target, block_id, line, now)
+            self._offer(target, block_id, line, arrival)
 
-    def _offer(self, target: Target, block_id: BlockId, line: Line, now: float) -> None:
+    def _offer(self, target: Target, block_id: BlockId, line: Line, arrival: Arrival) -> None:
         """A new block: who lacks it gets it, unless it was on the air for all of them just now."""
         if not self.core.offered(target, block_id.lane) or block_id.number not in self.core.lack(
             target, block_id.source
         ):
             return
+        now = arrival.at
         heard = line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone
         if self.core.relies(target, line, now) and block_id.lane in URGENT:
             target.one_more(block_id)
         elif heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
             lease = Lease(line.name, self._left_until(target, line, block_id.lane, now), now, 0)
-            target.leave(block_id, lease)
+            theirs = target.node in (block_id.origin, line.node_at(arrival.peer))
+            (target.overheard if theirs else target.leave)(block_id, lease)
             self.core.expiries.add(target, block_id, lease)
         else:
             target.one_more(block_id)

@@ -328,7 +328,6 @@ class Target:
     def forget(self, block_id: BlockId) -> None:
         """Nothing more is known of a block that landed or was dropped."""
         self.tries.pop(block_id, None)
-        self.left.discard(block_id)
         self.parts.pop(block_id, None)
         self.mends.pop(block_id, None)
 

@@ -115,10 +115,11 @@ class Lists:
             sender = core.lines.get(lease.line)
             if sender is not None and lease.size:
                 sender.acked(now - lease.at, lease.size, target.tries.get(block_id) == 1)
-            if not lease.size and block_id not in target.tries:
-                target.fed_at, target.relied = now, 0
-            elif lease.size and block_id in target.left:
+            if block_id in target.left and lease.size:
                 target.relied += 1
+            elif block_id in target.left and block_id not in target.tries:
+                target.fed_at, target.relied = now, 0
+            target.left.discard(block_id)
             target.forget(block_id)
         for block_id in list(target.woken()) if target.dormant else ():
             target.lapse(block_id)
