@@ -163,11 +163,11 @@ class Ends:
     def _tell(self, line: Line, inner: bytes, now: float) -> None:
         """Owe it to everybody heard on a line."""
         for node in [0] if line.limits.broadcast else line.nodes(now):
-            self._put(line, line.debt(node), inner)
+            self._put(line, line.debt(node), inner, round(line.copies))
 
-    def _put(self, line: Line, debt: Debt, inner: bytes) -> None:
+    def _put(self, line: Line, debt: Debt, inner: bytes, copies: int = 1) -> None:
         if len(inner) + MAC <= line.limits.mtu and line.limits.two_way and inner not in debt.statements:
-            debt.statements.extend([inner] * round(line.copies))
+            debt.statements.extend([inner] * copies)
             debt.state_at = 0.0
 
     def _saw(self, inner: bytes) -> None:
