@@ -101,7 +101,9 @@ class Core:
         """A source may have changed in the log."""
         have = self.log.have().get(source)
         held = self.log.held(source)
-        changed = have is not None and self.teller.mine.put(source, bounded(have, source.lane))
+        mine, changed = self.teller.mine, False
+        if have is not None and have != mine.sets.get(source):
+            changed = mine.put(source, bounded(have, source.lane))
         if changed:
             self.moved.setdefault(source)
         if changed or self._held.get(source) != held:

@@ -96,7 +96,7 @@ class Lists:
         if not part.vouch or digest[: len(part.check)] != part.check:
             return False
         said = statement(part.node, part.scope, digest)
-        return ring.vouched_here(part.node, said, part.vouch) or ring.vouched(part.node, said, part.vouch)
+        return ring.vouched(part.node, said, part.vouch) or ring.vouched_here(part.node, said, part.vouch)
 
     def _echoed(self, line: Line, debt: Debt, peer: Peer, scope: int, now: float) -> None:
         """In a crowd, what another says just as we would have need not be said again before the next sign of life."""
