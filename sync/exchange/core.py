@@ -10,7 +10,7 @@ from typing import Final
 from sync.exchange.assembly import Assembly
 from sync.exchange.contacts import Contacts
 from sync.exchange.havelist import bounded
-from sync.exchange.ledger import NEVER, Expiries, Lease, Target
+from sync.exchange.ledger import NEVER, RELIED, Expiries, Lease, Target
 from sync.exchange.lines import NEIGHBOURS, Asking, Line
 from sync.exchange.peers import Peer
 from sync.exchange.policy import Policy
@@ -30,7 +30,6 @@ LOOK_S: Final = 300.0  # the log is looked through so often even when nobody say
 STUBBORN: Final = 2  # times that what is urgent goes to a neighbour in a crowd that gives no sign of life
 STUBBORN_ALONE: Final = 6  # the same where only we can bring it
 FED_S: Final = 7200.0  # who had something from others so lately hears them, and needs no call of ours
-RELIED: Final = 2  # times that it had to be sent by us what was on the air for all, so that it is offered at once
 PATIENT: Final = 2  # doublings of the time-out that others' sending is waited for
 SOON_S: Final = 0.05  # and not more often than this when somebody does
 

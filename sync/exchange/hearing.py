@@ -172,8 +172,8 @@ class Hearing:
             return
         now = arrival.at
         heard = line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone
-        if self.core.relies(target, line, now) and block_id.lane in URGENT:
-            target.one_more(block_id)
+        if self.core.relies(target, line, now) and target.trusted(block_id.lane):
+            target.at_once(block_id)
         elif heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
             lease = Lease(line.name, self._left_until(target, line, block_id.lane, now), now, 0)
             theirs = target.node in (block_id.origin, line.node_at(arrival.peer))

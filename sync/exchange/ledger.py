@@ -13,6 +13,8 @@ from sync.ranges import Ranges
 NEVER: Final = float("inf")
 NEWEST_FIRST: Final = frozenset((Lane.TRACK, Lane.HISTORY))
 LEFT: Final = 256  # blocks remembered as left to others
+RELIED: Final = 2  # times that it had to be sent by us what was on the air for all, so that it is offered at once
+TRIED: Final = {Lane.FLASH: 32, Lane.COMMAND: 16}  # times after which one is left to others again
 PARTIALS: Final = 64  # unfinished blocks remembered of one target
 
 
@@ -104,9 +106,25 @@ class Target:
     def leave(self, block_id: BlockId, lease: Lease) -> None:
         """It was on the air for all just now, new to us: another may have brought it."""
         self.overheard(block_id, lease)
+        self._follow(block_id)
+
+    def at_once(self, block_id: BlockId) -> None:
+        """The same, where it has such from us alone."""
+        self.one_more(block_id)
+        self._follow(block_id)
+
+    def _follow(self, block_id: BlockId) -> None:
         if len(self.left) >= LEFT:
             self.left.clear()
         self.left.add(block_id)
+
+    def trusted(self, lane: Lane) -> bool:
+        """Whether what is new of a lane need not be left to others once more, to see whether it hears them."""
+        return self.relied < TRIED.get(lane, 0)
+
+    def served(self, lane: Lane) -> None:
+        """It had from us what was on the air for all."""
+        self.relied = self.relied + 1 if self.relied < TRIED.get(lane, RELIED) else RELIED
 
     def overheard(self, block_id: BlockId, lease: Lease) -> None:
         """The target probably heard it when we did: nothing is sent while the lease lasts."""

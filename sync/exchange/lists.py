@@ -116,7 +116,7 @@ class Lists:
             if sender is not None and lease.size:
                 sender.acked(now - lease.at, lease.size, target.tries.get(block_id) == 1)
             if block_id in target.left and lease.size:
-                target.relied += 1
+                target.served(block_id.lane)
             elif block_id in target.left and block_id not in target.tries:
                 target.fed_at, target.relied = now, 0
             target.left.discard(block_id)

@@ -200,6 +200,27 @@ def test_a_relay_between_two_who_do_not_hear_each_other_hands_on_at_once_what_ei
         assert max(took[6:]) <= 3.0, took
 
 
+def test_who_comes_to_hear_the_others_is_left_to_them_again() -> None:
+    deaf = {("N2", "N3"): 1.0, ("N3", "N2"): 1.0}
+    field = Field(4, {"x": ((2, 3, 4), LORA, {"shared": True, "pair_loss": deaf})})
+    sent: list[str] = []
+    field.media["x"].taps.append(lambda sender, data: sent.extend(sender for part in parts_of(data) if isinstance(part, Whole)))  # fmt: skip
+
+    def copies(count: int) -> list[int]:
+        out = []
+        for _ in range(count):
+            sent.clear()
+            field.nodes[2].write(Lane.COMMAND, b"come back")
+            field.world.run(field.world.now + 120)
+            out.append(len(sent))
+        return out
+
+    field.world.run(600)
+    assert copies(6) == [2] * 6
+    deaf.clear()
+    assert copies(20)[-4:] == [1] * 4
+
+
 def test_two_vehicles_need_no_central() -> None:
     field = Field(3, {"x": ((2, 3), LAN, {"loss": 0.2})}, {2: ALONE, 3: ALONE})
     for origin in (2, 3):
