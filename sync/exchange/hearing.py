@@ -175,8 +175,9 @@ class Hearing:
         if self.core.relies(target, line, now) and target.trusted(block_id.lane):
             target.at_once(block_id)
         elif heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
-            lease = Lease(line.name, self._left_until(target, line, block_id.lane, now), now, 0)
             theirs = target.node in (block_id.origin, line.node_at(arrival.peer))
+            until = self._left_until(target, line, block_id.lane, now, theirs)
+            lease = Lease(line.name, until, now, 0)
             (target.overheard if theirs else target.leave)(block_id, lease)
             self.core.expiries.add(target, block_id, lease)
         else:
@@ -207,12 +208,13 @@ class Hearing:
                 if lease is not None:
                     self.core.expiries.add(target, block_id, lease)
 
-    def _left_until(self, target: Target, line: Line, lane: Lane, now: float) -> float:
+    def _left_until(self, target: Target, line: Line, lane: Lane, now: float, theirs: bool = False) -> float:
         """How long what was on the air for all is left to its sender; in a crowd, whoever lacks something urgent says so, and who
-        may hear nobody but us is called about flash."""
+        may hear nobody but us is called about flash. theirs: it said so itself, and lacks it only if its list still does."""
+        called = self.core.relies(target, line, now) or (lane is Lane.FLASH and self.core.lonely(target, now))
         if not line.limits.broadcast:
             wait = 2 * line.later_s(now)
-        elif lane in URGENT and line.crowd(now) and not (lane is Lane.FLASH and self.core.lonely(target, now)):
+        elif lane in URGENT and (theirs or (line.crowd(now) and not called)):
             wait = line.beacon_s
         else:
             wait = line.rto(now, 1)

@@ -221,6 +221,20 @@ def test_who_comes_to_hear_the_others_is_left_to_them_again() -> None:
     assert copies(20)[-4:] == [1] * 4
 
 
+def test_nothing_is_sent_back_to_who_said_it() -> None:
+    """Its author stays silent where another says the same list; that is no sign that it lacks what it said."""
+    deaf = {("N2", "N5"): 1.0, ("N5", "N2"): 1.0}
+    for lane in (Lane.FLASH, Lane.COMMAND):
+        field = Field(1, {"x": ((2, 3, 5), LORA, {"shared": True, "pair_loss": deaf})})
+        field.world.run(1000)
+        sent: list[str] = []
+        field.media["x"].taps.append(lambda sender, data, sent=sent: sent.extend(sender for part in parts_of(data) if isinstance(part, Whole)))  # type: ignore[misc]  # fmt: skip
+        for _ in range(3):
+            field.nodes[3].write(lane, b"to both")
+            field.world.run(field.world.now + 400)
+        assert sent and set(sent) == {"N3"}
+
+
 def test_two_vehicles_need_no_central() -> None:
     field = Field(3, {"x": ((2, 3), LAN, {"loss": 0.2})}, {2: ALONE, 3: ALONE})
     for origin in (2, 3):
