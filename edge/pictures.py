@@ -45,6 +45,9 @@ WORN: Final = frozenset(
 )  # who has these is a person
 
 
+VITAL, PLAIN = Form.FORCE_VITAL, Form.FORCE
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """everyone: all the force that this node knows of, or only those whom its own devices measure; turns: forms one after
@@ -52,15 +55,15 @@ class Plan:
     listeners: whose word decides what may be built upon (roster indexes)."""
 
     everyone: bool
-    turns: tuple[Form, ...] = (Form.FORCE_VITAL, Form.FORCE_VITAL, Form.FORCE, Form.FORCE_VITAL, Form.SCENE)
+    turns: tuple[Form, ...] = (VITAL, PLAIN, VITAL, VITAL, PLAIN, VITAL, VITAL, PLAIN, Form.SCENE)
     listeners: frozenset[int] = frozenset()
-    every_s: float = 60.0
+    every_s: float = 58.0  # so that the next one is there when a card that sends once a minute can take it
 
 
 # What each role shows: a unit its own people, a vehicle everybody and the scene, a centre the scene and what it heard.
 PLANS: Final = {
     "agent": Plan(True),
-    "unit": Plan(False, (Form.FORCE_VITAL, Form.FORCE), every_s=30.0),
+    "unit": Plan(False, (Form.FORCE_VITAL, Form.FORCE), every_s=20.0),
     "central": Plan(True, (Form.SCENE,)),
 }
 
@@ -134,7 +137,8 @@ class Painter:
 
     def _scene(self, sight: Sight, budget: int) -> BlockId | None:
         """What is counted, and as many of the pictures heard as there is room for."""
-        values, heard = scene_values(self._reader, sight, self._up()), self._log.album.heard()
+        values = scene_values(self._reader, sight, self._up())
+        heard = self._log.album.heard() if not self.plan.listeners else {}
         body = encode_scene(Scene(values, heard=heard))
         while len(body) > budget and heard:
             heard.popitem()
@@ -149,6 +153,8 @@ class Painter:
             return None
         people = [_member(sight.latest.get(subject, {}), subject in alarmed) for subject in self._places]
         chain, number = self._chains[vitals], self._next()
+        if self._waits:
+            chain.undo()
         for listener in self.plan.listeners:
             if (told := self._log.album.told.get(listener)) is not None:
                 chain.told(listener, told.get((self._store.origin, vitals)))

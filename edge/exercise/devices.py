@@ -12,8 +12,9 @@ from hardware.kinds import BY_NAME
 from hardware.observation import PROFILE_NAMED, Column, Observation, Profile
 from sync.records import Anchor
 
-SPAN_S: Final = 30  # observations of so long are made together
-WORN_S: Final = 10  # between two observations of wearables and receivers; everything else has one a minute
+SPAN_S: Final = 30  # observations of so long at most are made together
+WORN_S: Final = 10  # between two observations of wearables and receivers
+STATION_S: Final = 60  # and of everything else
 APART_E7: Final = 150_000  # units are within a mile of the anchor
 NEAR_E7: Final = 8_000  # people within a hundred yards of their unit
 STEP_E7: Final = 900  # and walk ten yards between two observations
@@ -29,7 +30,7 @@ class Devices:
     """Everything that one actor wears and reads."""
 
     def __init__(self, actor: Actor, anchor: Anchor, chance: random.Random) -> None:
-        self._chance, self._spans = chance, 0
+        self._chance, self._told = chance, 0
         home = (anchor.lat_e7 + self._about(APART_E7), anchor.lon_e7 + self._about(APART_E7))
         people = [(f"{actor.name}-{number}", "strap", "wearable") for number in range(1, actor.people + 1)]
         read = [(f"{actor.name}/{device}{number}", device, device) for number, device in enumerate(actor.devices)]
@@ -38,13 +39,16 @@ class Devices:
             subject: (home[0] + self._about(NEAR_E7), home[1] + self._about(NEAR_E7)) for subject, _, _ in self._streams
         }
 
-    def span(self, now: Stamp) -> Iterator[Observation]:
-        """The observations of the SPAN_S before `now`, oldest first by stream."""
-        self._spans += 1
+    def due(self, at: float, now: Stamp) -> Iterator[Observation]:
+        """What was measured since the last asking, but no longer than SPAN_S ago, oldest first by stream; `at`: true seconds."""
+        ticks = range(max(self._told, int(at) // WORN_S - SPAN_S // WORN_S) + 1, int(at) // WORN_S + 1)
+        self._told = ticks.stop - 1
         for subject, source, profile in self._streams:
             placed = any(column.kind == LAT for column in profile.columns)
-            for back_s in range(SPAN_S - WORN_S, -1, -WORN_S) if placed else range(self._spans % 2):
-                yield Observation(subject, source, profile, _before(now, back_s * 1000), self._values(subject, profile))
+            for tick in ticks:
+                if placed or not tick * WORN_S % STATION_S:
+                    time = _before(now, round((at - tick * WORN_S) * 1000))
+                    yield Observation(subject, source, profile, time, self._values(subject, profile))
 
     def _values(self, subject: str, profile: Profile) -> tuple[int, ...]:
         lat, lon = self._places[subject]

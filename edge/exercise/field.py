@@ -212,7 +212,7 @@ class Machine:
 
     def observe(self) -> None:
         """Store the latest observations of everybody and everything here."""
-        if self.running and (rows := list(self._devices.span(self.clock.stamp()))):
+        if self.running and (rows := list(self._devices.due(self.field.world.now, self.clock.stamp()))):
             self.known.observations += self.store.write(rows).result()
             self.node.nudge()
 
@@ -223,6 +223,7 @@ class Machine:
         now = self.node.mono()
         pause = self._painter.pause_s(self.exchange.shows(now), self.clock.mono())
         if pause <= 0:
+            self.observe()
             links = [medium.limits for medium in self.node.media.values() if medium.up(self.name)]
             if self._painter.paint(room(links)) is not None:
                 self.node.nudge()

@@ -6,7 +6,7 @@ person's place follows from that of the one before in the force list, for people
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple
 
@@ -271,12 +271,26 @@ def _choose(
         return min(laws, key=lambda each: _cost(people, before, _Frame(each, grid, alone, vitals)))
 
     if alone:
-        return _Frame(best([law._replace(near=at) for at in range(len(LAPLACE))], False), grid, True, vitals)
+        near = _lowest(len(LAPLACE), lambda at: _cost(people, before, _Frame(law._replace(near=at), grid, True, False)))
+        return _Frame(law._replace(near=near), grid, True, vitals)
     law = best([law._replace(spread=TYPICAL, lead=lead) for lead in range(len(LEADS))], False)
     law = best([law._replace(spread=at) for at in range(SPREADS)], False)
     if vitals:
         law = best([law._replace(hr=at) for at in range(len(HR_LAWS))], True)
     return _Frame(law, grid, False, vitals)
+
+
+def _lowest(count: int, cost: Callable[[int], int]) -> int:
+    """Where a valley of costs at 0 .. count - 1 is lowest, found from its middle downhill."""
+    known = {at: cost(at) for at in (count // 2 - 1, count // 2)}
+    step = 1 if known[count // 2] <= known[count // 2 - 1] else -1
+    at = count // 2 if step > 0 else count // 2 - 1
+    while 0 <= at + step < count:
+        known[at + step] = cost(at + step)
+        if known[at + step] >= known[at]:
+            break
+        at += step
+    return at
 
 
 def _cost(people: Sequence[Member], before: Sequence[Seen | None], frame: _Frame) -> int:

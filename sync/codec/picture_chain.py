@@ -46,11 +46,16 @@ class Chain:
         self._held[listener] = held
 
     def base(self, block: int, count: int) -> Force | None:
-        """What the picture of block number `block` builds on, of `count` people: a few stand alone unless all listeners follow."""
+        """What the picture of block number `block` builds on, of `count` people: a few stand alone unless all listeners follow;
+        one that goes on where the last one ended builds on that, so that both together are a base for everybody."""
         near = [number for number in self.sent if 0 < block - number <= BASES]
+        if near and self._goes_on(count):
+            return self.sent[max(near)]
         common = set(near).intersection(*(self._held.get(each, set()) for each in self.listeners))
         if self.listeners and common:
             return self.sent[max(common)]
+        if self.listeners and self.listeners <= self._held.keys():
+            return None  # they told once, and hold nothing that is young enough
         if self._key in near and self._since < KEY and count > FEW:
             return self.sent[self._key]
         return None
@@ -58,11 +63,21 @@ class Chain:
     def next(self, block: int, people: Sequence[Member], budget: int) -> tuple[bytes, Force]:
         """The picture of block number `block`. A force that does not fit goes on in the next one from where this one ended."""
         base = self.base(block, len(people))
-        first = 0
-        last = self.sent.get(max(self.sent)) if self.sent else None
-        if last and last.first + last.count < len(people):
-            first = last.first + last.count
+        first = self._goes_on(len(people))
         return encode_force(block, people[first:], base, self.anchor, budget, first, self.vitals)
+
+    def undo(self) -> None:
+        """The last picture will not leave after all: nothing builds on it, and what it spoke of is said again."""
+        if self.sent:
+            last = max(self.sent)
+            del self.sent[last], self._based[last]
+            self._since = max(0, self._since - 1)
+
+    def _goes_on(self, count: int) -> int:
+        """The place where the last picture ended, 0 when it spoke of all `count` people."""
+        last = self.sent[max(self.sent)] if self.sent else None
+        end = last.first + last.count if last else 0
+        return end if end < count else 0
 
     def keep(self, force: Force, base: Force | None) -> None:
         """The picture has left: it may be built upon."""

@@ -12,7 +12,7 @@ HR_LOW: Final = 45
 HR_STEP: Final = 8
 HR_CELLS: Final = 18  # 0 unknown, 1 below 45, 2 from 45 to 52 … 17 from 165 on
 # upper ends of the age classes; the last class is older or never
-AGES_S: Final = (20, 60, 100, 150, 240, 600, 3600, 21_600)
+AGES_S: Final = (12, 35, 55, 80, 120, 240, 600, 3600, 21_600)
 NEVER: Final = len(AGES_S)
 
 

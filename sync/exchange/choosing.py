@@ -14,7 +14,10 @@ from sync.ids import BlockId, Lane
 DEAR: Final = (
     5  # from this cost on a line is spared: no pictures but our own, to those who are no central only what command says
 )
-PATIENT_S: Final = 300.0  # time that a cheaper way has to bring that
+QUICK: Final = 3  # times that flash is sent with hardly a pause
+QUICK_DEAR: Final = 2  # where each costs a minute
+FLASHES: Final = 2  # frames in a row that flash that never went has before a picture
+PATIENT_S: Final = 600.0  # time that a cheaper way has to bring that
 
 
 class Choosing:
@@ -33,11 +36,23 @@ class Choosing:
             yield line.heard[node].address, [node]
         yield "", []
 
-    def _turn(self, line: Line, node: int) -> tuple[bool, bool, bool, int]:
-        """Whose turn it is on an addressed line: who lacks flash, whose flash is begun, who is in the field, who waited longest."""
-        flash = bool(self.core.neighbours[node].target.flash)
-        begun = (Lane.FLASH, node) in line.open
-        return not flash, not begun, flash and node in self.core.policy.central, line.served.get(node, 0)
+    def _turn(self, line: Line, node: int) -> tuple[bool, bool, bool, bool, int]:
+        """Whose turn it is on an addressed line: who lacks flash that never went, any flash, to whom none went
+        yet, who is in the field, who waited longest."""
+        flash, central = self.core.neighbours[node].target.flash, node in self.core.policy.central
+        fresh, begun = self._fresh(line, node), (Lane.FLASH, node) in line.open
+        gone = any(line.name in leases for leases in flash.values())
+        return not (fresh or begun), not flash, fresh and gone, fresh and central, line.served.get(node, 0)
+
+    def _fresh(self, line: Line, node: int) -> bool:
+        """Whether a node lacks flash that never went to it by this line."""
+        return any(line.name not in leases for leases in self.core.neighbours[node].target.flash.values())
+
+    def picture_first(self, line: Line, now: float) -> bool:
+        """Whether the next frame of a dear line is a picture's before all else: every other one, but flash that never went has two."""
+        if line.limits.cost < DEAR or line.limits.broadcast or line.showed:
+            return False
+        return line.flashed >= FLASHES or not any(self._fresh(line, node) for node in line.nodes(now))
 
     def preferred(self, line: Line, now: float) -> list[int]:
         """Who is served first hand: everybody heard, on a dear addressed line the centrals if any is."""
@@ -55,7 +70,8 @@ class Choosing:
             if not target.flash or target.flash_at(line.name) > now or (not target.node and not core.calls(line, now)):
                 continue
             mine = 0 if target.node or self._alone(line, now) else core.log.origin
-            for block_id, lease in target.flash_due(line.name, now, mine):
+            most = QUICK if line.limits.cost < DEAR else QUICK_DEAR
+            for block_id, lease in target.flash_due(line.name, now, mine, most):
                 held = lease is not None and (
                     core.awaits(target, block_id, lease, now) or core.asks(target, block_id, lease, now)
                 )

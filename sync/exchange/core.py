@@ -69,7 +69,7 @@ class Core:
         self.contacts = Contacts()
         self.behind: dict[Source, int] = {}  # urgent sources of which others have more, and the last number there
         self._held: dict[Source, Ranges] = {}
-        self._ages: OrderedDict[BlockId, tuple[float, float, str]] = OrderedDict()
+        self._ages: OrderedDict[BlockId, tuple[float, float, str, int]] = OrderedDict()
 
     # the log
 
@@ -130,9 +130,14 @@ class Core:
         known = self._ages.get(block_id)
         return "" if known is None else known[2]
 
-    def aged(self, block_id: BlockId, age_s: float, now: float, line: str = "") -> float:
-        """Remember a block's age, and the line it came by."""
-        self._ages[block_id] = age_s, now, line
+    def giver(self, block_id: BlockId) -> int:
+        """The node that sent it there, 0 when that is not known."""
+        known = self._ages.get(block_id)
+        return 0 if known is None else known[3]
+
+    def aged(self, block_id: BlockId, age_s: float, now: float, line: str = "", giver: int = 0) -> float:
+        """Remember a block's age, the line that it came by and who sent it there."""
+        self._ages[block_id] = age_s, now, line, giver
         while len(self._ages) > AGES:
             self._ages.popitem(last=False)
         return age_s
@@ -295,6 +300,14 @@ class Core:
     def relies(self, target: Target, line: Line, now: float) -> bool:
         """Whether a node has what it hears on a broadcast line from us alone, as more than once of late."""
         return target.node > 0 and line.limits.broadcast and target.relied >= RELIED and self.lonely(target, now)
+
+    def hands_on(self, target: Target, line: Line, block_id: BlockId, now: float) -> bool:
+        """Whether what is urgent and was on the air for all goes at once to a node that hears us alone; a relay knows that of each
+        pair of givers and takers."""
+        if block_id.lane not in URGENT or not target.node or self.came_by(block_id) != line.name:
+            return False
+        apart = self.policy.relay and line.apart(self.giver(block_id), target.node, now)
+        return apart or (self.relies(target, line, now) and target.trusted(block_id.lane))
 
     def _call(self, line: Line, node: int, lease: Lease, origin: int, now: float) -> None:
         """Who is silent about flash may not know of it: it is asked for its list where all who hear the origin have answered, else

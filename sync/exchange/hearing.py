@@ -12,7 +12,7 @@ from sync.exchange.core import URGENT, Core
 from sync.exchange.ends import Ends
 from sync.exchange.frame import PART, Piece, Symbol, Whole, read_parts
 from sync.exchange.ledger import NEVER, Lease, Target
-from sync.exchange.lines import QUICKER, Line
+from sync.exchange.lines import QUICKER, Debt, Line
 from sync.exchange.lists import Lists
 from sync.exchange.mending import mends
 from sync.exchange.relay import Guard
@@ -21,6 +21,7 @@ from sync.intake import opened
 from sync.log import Incoming, Verdict
 
 HAD: Final = (Verdict.NEW, Verdict.SEALED, Verdict.UNREADABLE)
+ASK_AGAIN_S: Final = 300.0  # where nobody greets, who is heard without a list is asked for it so often
 REASONS: Final = 64  # different reasons counted
 AGAIN_FRAMES: Final = 3.0  # frames' time between two acknowledgements while symbols go on coming
 CONFLICTS: Final = 256
@@ -53,8 +54,11 @@ class Hearing:
     def _received(self, line: Line, arrival: Arrival) -> int:
         data = arrival.frame
         if data and data[0] < PART and line.limits.names_sender:
-            return self._commit(line, [opened(self.core.ring, data, None, line.name)], arrival)
+            block = opened(self.core.ring, data, None, line.name)
+            self._unmet(line, arrival)
+            return self._commit(line, [block], arrival)
         inner, late = self._checked(data)
+        self._unmet(line, arrival)
         if inner and inner[0] in (carried.BLOCKS, carried.ENDS):
             if self.ends.take(line, inner, arrival):
                 return 0
@@ -71,6 +75,14 @@ class Hearing:
             elif not late:
                 self._lists.told(line, part, arrival)
         return self._blocks(line, blocks, arrival) if blocks else 0
+
+    def _unmet(self, line: Line, arrival: Arrival) -> None:
+        """A frame by somebody whose list never came, as after a restart: where nobody greets it is asked for."""
+        known = line.limits.broadcast or not line.limits.two_way or line.node_at(arrival.peer) is not None
+        if not known and arrival.peer and arrival.at >= line.sought_at + ASK_AGAIN_S:
+            line.sought_at = arrival.at
+            debt = line.debts.setdefault(0, Debt(hello=False))
+            debt.due, debt.hello = min(debt.due, arrival.at), True
 
     def _checked(self, data: bytes) -> tuple[bytes, bool]:
         """The frame without its MAC, and whether only its blocks count."""
@@ -115,6 +127,8 @@ class Hearing:
     def _blocks(self, line: Line, blocks: Sequence[Whole], arrival: Arrival) -> int:
         core, incoming = self.core, []
         for each in blocks:
+            if each.id.lane is Lane.PICTURE and each.id.origin == core.log.origin:
+                continue  # our own, passed on for others
             have = core.log.have().get(each.id.source)
             if have is not None and each.id.number in have and core.log.read(each.id) == each.block:
                 core.twice += len(each.block) if each.id.lane is not Lane.FLASH else 0
@@ -148,7 +162,7 @@ class Hearing:
 
     def _added(self, line: Line, block: Incoming, arrival: Arrival) -> None:
         core, block_id, now = self.core, block.id, arrival.at
-        core.aged(block_id, block.age_s, now, line.name)
+        core.aged(block_id, block.age_s, now, line.name, line.node_at(arrival.peer) or 0)
         self.guard.took(block_id, len(block.block))
         if block_id.lane is Lane.PICTURE:
             core.pictures[block_id[:2]] = block_id.number, line.name
@@ -161,24 +175,36 @@ class Hearing:
         jitter = core.chance.uniform(0.5, 1.5)
         for other in core.lines.values():
             other.owe(now + other.later_s(now) * jitter, loud=not other.crowd(now))
+        sure = block_id.origin, core.giver(block_id)
         for target in core.targets():
-            self._offer(target, block_id, line, arrival)
+            if target.node in sure:
+                self._spare(target, block_id, now)
+            else:
+                self._offer(target, block_id, line, now)
 
-    def _offer(self, target: Target, block_id: BlockId, line: Line, arrival: Arrival) -> None:
+    def _spare(self, target: Target, block_id: BlockId, now: float) -> None:
+        """Whoever wrote a block, or gave it to us, has it, whatever its last list says: no line need bring it there soon."""
+        core, lane = self.core, block_id.lane
+        home = core.home(target.node, lane, now)
+        if home is None or block_id.number not in core.lack(target, block_id.source):
+            return
+        for line in core.lines.values() if lane is Lane.FLASH else (home,):
+            until = self._left_until(target, line, lane, now, theirs=True)
+            target.overheard(block_id, lease := Lease(line.name, until, now, 0))
+            core.expiries.add(target, block_id, lease)
+
+    def _offer(self, target: Target, block_id: BlockId, line: Line, now: float) -> None:
         """A new block: who lacks it gets it, unless it was on the air for all of them just now."""
         if not self.core.offered(target, block_id.lane) or block_id.number not in self.core.lack(
             target, block_id.source
         ):
             return
-        now = arrival.at
         heard = line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone
-        if self.core.relies(target, line, now) and target.trusted(block_id.lane):
+        if self.core.hands_on(target, line, block_id, now):
             target.at_once(block_id)
         elif heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
-            theirs = target.node in (block_id.origin, line.node_at(arrival.peer))
-            until = self._left_until(target, line, block_id.lane, now, theirs)
-            lease = Lease(line.name, until, now, 0)
-            (target.overheard if theirs else target.leave)(block_id, lease)
+            lease = Lease(line.name, self._left_until(target, line, block_id.lane, now), now, 0)
+            target.leave(block_id, lease)
             self.core.expiries.add(target, block_id, lease)
         else:
             target.one_more(block_id)

@@ -266,11 +266,13 @@ class Target:
         """Wanted blocks of a lane that were sent before in vain."""
         return (each for each in self.tries if each.lane is lane and self.wants(each, "", NEVER))
 
-    def flash_due(self, line: str, now: float, origin: int = 0) -> list[tuple[BlockId, Lease | None]]:
-        """Flash blocks, of `origin` only unless that is 0, that may go by this line now, and the leases that are over; an alarm before
-        the signature behind it, whichever came first."""
+    def flash_due(self, line: str, now: float, origin: int = 0, quick: int = 1) -> list[tuple[BlockId, Lease | None]]:
+        """Flash blocks, of `origin` only unless that is 0, that may go by this line now, and the leases that are over: an alarm before
+        the signature behind it, whichever came first, but what went `quick` times after what did not."""
         due = []
-        for block_id, leases in sorted(self.flash.items(), key=lambda each: each[0].number):
+        for block_id, leases in sorted(
+            self.flash.items(), key=lambda each: (self.tries.get(each[0], 0) >= quick, each[0].number)
+        ):
             lease = leases.get(line)
             if (lease is None or lease.until <= now) and (not origin or block_id.origin == origin):
                 due.append((block_id, lease))

@@ -22,6 +22,9 @@ SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a fla
 ACK_BYTES: Final = 60.0
 ACK_SHARE: Final = 0.15  # of a line's bytes that acknowledgements may take
 MOST_LOSS: Final = 0.8
+APART: Final = 2  # times that a node needed us for what another sent, without having had anything of it itself since
+PROBED: Final = 16  # every so many times it is left to others once, to see whether it hears them by now
+APART_S: Final = 6 * 3600.0  # and what was learned is forgotten so long after the last
 MEMORY: Final = 200.0  # symbols after which earlier ones count half
 LEARN: Final = 0.05  # weight of one more acknowledgement
 MOST_RTO_S: Final = 1800.0
@@ -143,11 +146,16 @@ class Line:
         self._places: OrderedDict[str, int] = OrderedDict()  # who was heard last at an address
         self.debts: dict[int, Debt] = {}
         self.open: dict[tuple[Lane, int], Sending] = {}  # by lane and audience
+        self.behind: dict[tuple[Lane, int], Sending] = {}  # begun, and set aside for what goes before it
         self.anyone = Target(0)
+        self._apart: dict[tuple[int, int], tuple[int, float]] = {}  # how often a node needed us for what another sent
         self.pictures: dict[int, dict[tuple[int, int], int]] = {}  # sent, by audience and life
+        self.passed: dict[tuple[int, int], float] = {}  # when a picture of each life was sent last
         self.served: dict[int, int] = {}  # by audience, the frame that was last for it
         self.showed = 0  # how many frames in a row carried pictures
-        self.hush_until = self.asked_at = self.stuck_until = -NEVER
+        self.hidden = 0  # how many in a row carried none
+        self.flashed = 0  # how many in a row carried flash
+        self.hush_until = self.asked_at = self.stuck_until = self.sought_at = -NEVER
         self.lag: float | None = None
         self.spread = 0.0
         self.success = 0.9  # of a frame, by what was acknowledged
@@ -186,6 +194,22 @@ class Line:
     def node_at(self, address: str) -> int | None:
         """The node last heard at an address of the bearer."""
         return self._places.get(address)
+
+    def needed_us(self, giver: int, node: int, now: float) -> None:
+        """A node lacked what another sent here."""
+        count = self._apart.get((giver, node), (0, now))[0]
+        self._apart[giver, node] = count + 1, now
+        if len(self._apart) > NEIGHBOURS:
+            self._apart.clear()
+
+    def heard_itself(self, giver: int, node: int) -> None:
+        """A node had what another sent here without us."""
+        self._apart.pop((giver, node), None)
+
+    def apart(self, giver: int, node: int, now: float) -> bool:
+        """Whether a node seems not to hear another: of late it lacked what came from there again and again."""
+        count, at = self._apart.get((giver, node), (0, now))
+        return giver > 0 and count % PROBED >= APART and now - at < APART_S
 
     def crowd(self, now: float) -> bool:
         """Whether several others hear each other here, as far as can be told."""

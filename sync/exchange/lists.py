@@ -119,6 +119,8 @@ class Lists:
                 target.served(block_id.lane)
             elif block_id in target.left and block_id not in target.tries:
                 target.fed_at, target.relied = now, 0
+                if sender is not None:
+                    sender.heard_itself(core.giver(block_id), target.node)
             target.left.discard(block_id)
             target.forget(block_id)
         for block_id in list(target.woken()) if target.dormant else ():

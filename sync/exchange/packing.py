@@ -39,6 +39,7 @@ class Packing:
     bare: bytes = b""
     trust: bool = False
     shows: bool = False  # a picture is in it
+    urgent: bool = False  # flash is in it
 
     @property
     def left(self) -> int:

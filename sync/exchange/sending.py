@@ -9,7 +9,7 @@ from hardware.errors import StoreError
 from radios.bearer import Budget
 from sync import repair
 from sync.exchange import frame
-from sync.exchange.choosing import DEAR, Choosing
+from sync.exchange.choosing import DEAR, QUICK, QUICK_DEAR, Choosing
 from sync.exchange.core import CHEAP, URGENT, Core
 from sync.exchange.ends import Ends
 from sync.exchange.ledger import NEVER, Lease, Target
@@ -24,9 +24,9 @@ from sync.ranges import Ranges
 from sync.seal.contract import MAC
 
 TICK_S: Final = 1e-3  # what is due within this is due: clocks are read twice
+AHEAD: Final = 3  # frames that what command says has before a picture has one
+IN_A_ROW_DEAR: Final = 11  # the same where a frame is a minute
 IN_A_ROW: Final = 3  # frames with pictures before the lanes have one, where all frames could be filled with either
-QUICK: Final = 3  # times that flash is sent with hardly a pause
-QUICK_DEAR: Final = 2  # where each costs a minute
 QUICK_S: Final = 0.35
 REPEAT_S: Final = 30.0  # into silence: the first pause, doubled each time
 MOST_REPEAT_S: Final = 3600.0
@@ -60,25 +60,30 @@ class Sender:
         room = min(line.limits.mtu, budget.bytes_left) - MAC
         if room < LEAST_ROOM:
             return None
-        for to, nodes in self._choosing.audiences(line, now):
-            packing = Packing(
-                line,
-                0 if line.limits.broadcast or not nodes else nodes[0],
-                to,
-                [core.neighbours[node].target for node in nodes],
-                room,
-            )
-            self._fill(packing, nodes, now)
-            if packing.data or packing.bare:
-                return self._sealed(packing, now)
+        for picture in (True, False) if self._choosing.picture_first(line, now) else (False,):
+            for to, nodes in self._choosing.audiences(line, now):
+                packing = Packing(
+                    line,
+                    0 if line.limits.broadcast or not nodes else nodes[0],
+                    to,
+                    [core.neighbours[node].target for node in nodes],
+                    room,
+                )
+                if picture and (line.flashed or line.hidden >= AHEAD or not self._choosing.leading(packing, now)):
+                    self._showing.fill(packing, now)
+                if packing.data or not (picture or packing.bare):
+                    self._fill(packing, nodes, now)
+                if packing.data or packing.bare:
+                    return self._sealed(packing, now)
         return None
 
     def _abandon(self, line: Line, now: float) -> None:
         """Stop sending pieces to a node that fell silent."""
-        for lane, node in [key for key in line.open if key[1] and not line.alive(key[1], now)]:
-            sending = line.open.pop((lane, node))
-            for target in sending.targets:
-                target.give_back(sending.id, line.name)
+        for begun in (line.open, line.behind):
+            for key in [key for key in begun if key[1] and not line.alive(key[1], now)]:
+                sending = begun.pop(key)
+                for target in sending.targets:
+                    target.give_back(sending.id, line.name)
 
     def _sealed(self, packing: Packing, now: float) -> Outgoing:
         line = packing.line
@@ -87,6 +92,8 @@ class Sender:
         line.frames += 1
         line.hour.add(len(data), now)
         line.showed = line.showed + 1 if packing.shows else 0
+        line.hidden = 0 if packing.shows else line.hidden + 1
+        line.flashed = line.flashed + 1 if packing.urgent else 0
         line.served[packing.key] = line.frames
         return Outgoing(data, packing.to)
 
@@ -102,7 +109,9 @@ class Sender:
         self._owing.fill(packing, nodes, now)
         if now < line.hush_until:
             return
-        lanes_first = line.showed >= IN_A_ROW or self._choosing.leading(packing, now)
+        lanes_first = line.showed >= (IN_A_ROW if line.limits.cost < DEAR else IN_A_ROW_DEAR) or self._choosing.leading(
+            packing, now
+        )
         if not lanes_first:
             self._showing.fill(packing, now)
         for lane in CHEAP:
@@ -123,16 +132,19 @@ class Sender:
         line = packing.line
         if (Lane.FLASH, packing.key) in line.open:
             self._pieces(packing, line.open[Lane.FLASH, packing.key], now)
+            packing.urgent = True
         if self.core.waiting_at[Lane.FLASH] <= now:
             self._cut(line, Lane.FLASH, now)
         while packing.left > LEAST_ROOM and (Lane.FLASH, packing.key) not in line.open:
             block_id = next(self._choosing.flash_due(packing, now), None)
             if block_id is None or not self._send(packing, block_id, now):
                 return
+            packing.urgent = True
 
     def _lane(self, packing: Packing, lane: Lane, now: float) -> None:
         line, choosing = packing.line, self._choosing
         while packing.left > LEAST_ROOM:
+            self._overtake(packing, lane, now)
             if (lane, packing.key) in line.open:
                 if not self._pieces(packing, line.open[lane, packing.key], now):
                     return
@@ -142,6 +154,22 @@ class Sender:
                 block_id = choosing.next(packing, lane, now) if self._cut(line, lane, now) else None
             if block_id is None or not self._send(packing, block_id, now):
                 return
+
+    def _overtake(self, packing: Packing, lane: Lane, now: float) -> None:
+        """What command says goes before the rest of a member's block, which goes on behind it."""
+        line, key = packing.line, (lane, packing.key)
+        sending, behind = line.open.get(key), line.behind.get(key)
+        if (
+            lane is not Lane.COMMAND
+            or sending is behind
+            or (sending is not None and self.core.leads(sending.id.origin))
+        ):
+            return
+        leading = self._choosing.leading(packing, now)
+        if behind is None and leading:
+            line.behind[key] = line.open.pop(key)
+        elif sending is None and not leading:
+            line.open[key] = line.behind.pop(key)
 
     def _cut(self, line: Line, lane: Lane, now: float) -> bool:
         """Have waiting rows sealed in a size that suits the line; False when nothing waited after all."""
@@ -263,6 +291,8 @@ class Sender:
             lease = Lease(line.name, NEVER, now, size)
             target.lease(block_id, lease)
             self._until(line, block_id, target, lease, size, now)
+            if target.tries.get(block_id) == 1 and self.core.came_by(block_id) == line.name:
+                line.needed_us(self.core.giver(block_id), target.node, now)
         if block_id.lane in URGENT and any(target.tries.get(block_id) == 1 for target in targets):
             line.calmed()
         self._spent(line, block_id, size, now)
@@ -271,9 +301,9 @@ class Sender:
         """How long a block that was sent is waited for."""
         tries = target.tries.get(block_id, 1)
         air = size / line.limits.rate
-        fresh = self.core.came_by(block_id) != line.name or self.core.relies(target, line, now)
-        patience = max(tries - (QUICK if fresh and self._quick(line, block_id, 1) else 1), 0)
-        if fresh and self._quick(line, block_id, tries):
+        fresh = self.core.came_by(block_id) != line.name or self.core.hands_on(target, line, block_id, now)
+        patience = max(tries - (QUICK if fresh and self._quick(line, block_id, 1, size) else 1), 0)
+        if fresh and self._quick(line, block_id, tries, size):
             until = line.hush_until = now + air + QUICK_S
         elif fresh and self._copied(line, block_id, tries, now):
             until, lease.again = now + air + COPY_FRAMES * line.frame_s, True
@@ -285,10 +315,12 @@ class Sender:
         lease.at = now
         self.core.expiries.add(target, block_id, lease)
 
-    def _quick(self, line: Line, block_id: BlockId, tries: int) -> bool:
-        """Whether a block that is new to those on a slow line is repeated with hardly a pause: flash."""
+    def _quick(self, line: Line, block_id: BlockId, tries: int, size: int) -> bool:
+        """Whether a block that is new to those on a slow line is repeated with hardly a pause: flash, unless it takes a dear message
+        alone, as signatures do."""
+        alone = line.limits.cost >= DEAR and frame.whole_size(size, 0) > line.limits.mtu - MAC
         most = QUICK if line.limits.cost < DEAR else QUICK_DEAR
-        return block_id.lane is Lane.FLASH and tries < most and line.frame_s > SLOW_S
+        return block_id.lane is Lane.FLASH and tries < most and line.frame_s > SLOW_S and not alone
 
     def _copied(self, line: Line, block_id: BlockId, tries: int, now: float) -> bool:
         """Whether a command block that is new to a crowd is better sent again at once: of late so many missed such a block."""

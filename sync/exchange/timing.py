@@ -28,7 +28,7 @@ class Timing:
         at = min(at, core.look_at, self._flash_at(line, now))
         if now < line.hush_until:
             return min(at, line.hush_until)
-        if line.open or self._showing.waits(line, now):
+        if line.open or line.behind or self._showing.waits(line, now):
             return now
         return min(at, core.expiries.at, self._rows_at(line, now))
 

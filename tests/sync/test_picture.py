@@ -174,7 +174,23 @@ def test_listeners_decide_what_is_built_upon() -> None:
     assert base is not None and base.number == 3
     chain.told(2, None)
     base = chain.base(4, 20)
-    assert base is not None and base.number == 0, "who came back empty-handed is served by the schedule"
+    assert base is None, "who came back empty-handed has nothing to build upon"
+
+
+def test_a_force_that_goes_on_builds_on_its_first_part_which_is_said_again_if_it_did_not_leave() -> None:
+    chain = Chain(ANCHOR, True, {1})
+    people = walk(1, 60)[0]
+    chain.told(1, None)
+    parts = []
+    for number in range(4):
+        base = chain.base(number, 60)
+        parts.append((base, chain.next(number, people, ROOM)[1]))
+        chain.keep(parts[-1][1], base)
+        if number == 1:
+            chain.undo()
+    (_, first), (_, rest), (base, again), _ = parts
+    assert first.first == 0 and rest.first == again.first == first.count > 0
+    assert base is first and all(again.people[: first.count + again.count])
 
 
 def test_a_picture_whose_base_is_missing_is_refused() -> None:
@@ -204,7 +220,7 @@ def test_cells_and_classes() -> None:
         (157, 164),
         (165, 250),
     ]
-    assert [age_class(age) for age in (0, 20, 21, 21_600, 21_601, None)] == [0, 0, 1, len(AGES_S) - 1, NEVER, NEVER]
+    assert [age_class(age) for age in (0, 12, 13, 21_600, 21_601, None)] == [0, 0, 1, len(AGES_S) - 1, NEVER, NEVER]
 
 
 @pytest.mark.parametrize("lat", [0, 335_200_000, -335_200_000, 899_000_000, 900_000_000])
