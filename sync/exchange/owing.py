@@ -17,6 +17,7 @@ from sync.exchange.telling import WIDE
 
 EAGER: Final = 2  # doublings of the pause after which a list that lacks what is urgent is said again
 TIRED: Final = 16  # times
+NAMED: Final = 2  # times that a vector is named: another may have the same short name
 BEHIND: Final = 4  # bytes of a frame that say that one is behind
 
 
@@ -104,7 +105,7 @@ class Owing:
         for node, asking in debt.needs.items():
             if asking.at <= soon and packing.left >= 30:
                 peer, wide = core.neighbours[node].peer, line.limits.mtu >= WIDE
-                key = b"" if wide and asking.tries else peer.base(line.scope)
+                key = b"" if asking.tries >= (1 if wide else NAMED) else peer.base(line.scope)
                 guessed = not wide and (not key or asking.tries)
                 buckets = peer.guess(line.scope, core.teller.mine).buckets(line.scope) if guessed else b""
                 packing.data += frame.write_need(node, line.scope, key, buckets)

@@ -126,10 +126,10 @@ class Teller:
 
     def hold(self, scope: int, vector: Vector) -> None:
         """Remember a vector that was told here, by us or by another who has the same."""
-        name = scope, vector.digest(scope)[:KEY]
-        if name not in self._told:
+        digest = vector.digest(scope)
+        name = scope, digest[:KEY]
+        if name not in self._told or self._told[name].digest(scope) != digest:  # of those with one name the newest
             self._told[name] = vector.copy()
             while len(self._told) > TOLD:
                 self._told.popitem(last=False)
-        else:
-            self._told.move_to_end(name)
+        self._told.move_to_end(name)

@@ -5,9 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+import pytest
+
 from sync.carried import ENDS
 from sync.exchange import State
-from sync.exchange.frame import Behind, Delta, Digest, Listing, Part, Whole
+from sync.exchange.frame import Behind, Delta, Digest, Listing, Need, Part, Whole
+from sync.exchange.havelist import Vector
 from sync.exchange.lines import SILENT, Line
 from sync.exchange.policy import Policy
 from sync.ids import Lane
@@ -204,3 +207,20 @@ def test_a_list_guessed_rightly_is_confirmed_to_who_asks_for_it() -> None:
     for at in range(6):
         field.nodes[1].write(Lane.COMMAND, b"c%d" % at * 12)
     field.till_equal(5400, Lane.COMMAND)
+
+
+def test_vectors_of_one_short_name_are_soon_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of two bytes each, a few hundred vectors hold two of one name; here eight names are shared by all."""
+    whole = Vector.digest
+    monkeypatch.setattr(
+        Vector, "digest", lambda self, scope: bytes((0, (told := whole(self, scope))[0] & 7)) + told[2:]
+    )
+    hidden = {("N2", "N3"): 1.0, ("N3", "N2"): 1.0}
+    field = Field(1, {"x": ((2, 3, 4), LORA, {"shared": True, "pair_loss": hidden})})
+    field.world.run(600)
+    ear = Ear(field)
+    for at in range(30):
+        field.nodes[2 + at % 2].write(Lane.COMMAND, b"over the ridge")
+        field.world.run(field.world.now + 100)
+    assert len(ear.of(Need)) < 30
+    field.till_equal(900, Lane.COMMAND)
