@@ -9,6 +9,7 @@ from sync.exchange.core import URGENT, Core
 from sync.exchange.ledger import Target
 from sync.exchange.lines import Line
 from sync.exchange.packing import Packing
+from sync.exchange.patience import Patience
 from sync.ids import BlockId, Lane
 
 DEAR: Final = (
@@ -23,8 +24,8 @@ PATIENT_S: Final = 600.0  # time that a cheaper way has to bring that
 class Choosing:
     """Chooses audiences, and blocks for them."""
 
-    def __init__(self, core: Core) -> None:
-        self.core = core
+    def __init__(self, core: Core, patience: Patience) -> None:
+        self.core, self._patience = core, patience
 
     def audiences(self, line: Line, now: float) -> Iterator[tuple[str, list[int]]]:
         """Who a frame may be for: everybody on a broadcast line, else one after another by turns, and last whoever is silent."""
@@ -72,9 +73,7 @@ class Choosing:
             mine = 0 if target.node or self._alone(line, now) else core.log.origin
             most = QUICK if line.limits.cost < DEAR else QUICK_DEAR
             for block_id, lease in target.flash_due(line.name, now, mine, most):
-                held = lease is not None and (
-                    core.awaits(target, block_id, lease, now) or core.asks(target, block_id, lease, now)
-                )
+                held = lease is not None and self._patience.waits(target, block_id, lease, now)
                 if not held and (target.node or self._silent(line, block_id, now)):
                     yield block_id
 

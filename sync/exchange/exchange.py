@@ -14,6 +14,7 @@ from sync.exchange.hearing import Hearing
 from sync.exchange.ledger import NEVER
 from sync.exchange.lines import Debt, Line
 from sync.exchange.packing import LEAST_MTU, Outgoing
+from sync.exchange.patience import Patience
 from sync.exchange.policy import Policy
 from sync.exchange.relay import Guard
 from sync.exchange.sending import Sender
@@ -35,8 +36,9 @@ class Exchange:
     def __init__(self, log: Log, sealer: Keyring, policy: Policy, chance: random.Random) -> None:
         self._core = Core(log, sealer, policy, chance)
         self._guard = Guard(self._core)
-        ends = Ends(self._core, self._guard)
-        self._hearing, self._sender = Hearing(self._core, self._guard, ends), Sender(self._core, ends)
+        ends, patience = Ends(self._core, self._guard), Patience(self._core)
+        self._hearing = Hearing(self._core, self._guard, ends, patience)
+        self._sender = Sender(self._core, ends, patience)
         self._forecast = Forecast(self._core)
 
     def attach(self, bearer: str, limits: Limits, now: float) -> None:

@@ -15,6 +15,7 @@ from sync.exchange.ledger import NEVER, Lease, Target
 from sync.exchange.lines import QUICKER, Debt, Line
 from sync.exchange.lists import Lists
 from sync.exchange.mending import mends
+from sync.exchange.patience import Patience
 from sync.exchange.relay import Guard
 from sync.ids import BlockId, Lane
 from sync.intake import opened
@@ -31,8 +32,8 @@ AT_ONCE: Final = 0.1  # of the usual wait
 class Hearing:
     """Takes frames in."""
 
-    def __init__(self, core: Core, guard: Guard, ends: Ends) -> None:
-        self.core, self.guard, self.ends = core, guard, ends
+    def __init__(self, core: Core, guard: Guard, ends: Ends, patience: Patience) -> None:
+        self.core, self.guard, self.ends, self._patience = core, guard, ends, patience
         self._lists = Lists(core, ends)
 
     def received(self, line: Line, arrival: Arrival) -> int:
@@ -189,7 +190,7 @@ class Hearing:
         if home is None or block_id.number not in core.lack(target, block_id.source):
             return
         for line in core.lines.values() if lane is Lane.FLASH else (home,):
-            until = self._left_until(target, line, lane, now, theirs=True)
+            until = self._patience.left_until(target, line, lane, now, theirs=True)
             target.overheard(block_id, lease := Lease(line.name, until, now, 0))
             core.expiries.add(target, block_id, lease)
 
@@ -200,10 +201,10 @@ class Hearing:
         ):
             return
         heard = line.alive(target.node, now) if target.node else line.limits.broadcast and target is line.anyone
-        if self.core.hands_on(target, line, block_id, now):
+        if self._patience.hands_on(target, line, block_id, now):
             target.at_once(block_id)
         elif heard and (line.limits.broadcast or block_id.lane is not Lane.FLASH):
-            lease = Lease(line.name, self._left_until(target, line, block_id.lane, now), now, 0)
+            lease = Lease(line.name, self._patience.left_until(target, line, block_id.lane, now), now, 0)
             target.leave(block_id, lease)
             self.core.expiries.add(target, block_id, lease)
         else:
@@ -225,26 +226,14 @@ class Hearing:
         if line.limits.broadcast:
             for node in line.nodes(now):
                 target = self.core.neighbours[node].target
-                if self.core.relies(target, line, now) or (
-                    block_id.lane is Lane.FLASH and self.core.lonely(target, now)
+                if self._patience.relies(target, line, now) or (
+                    block_id.lane is Lane.FLASH and self._patience.lonely(target, now)
                 ):
                     continue
-                until = self._left_until(target, line, block_id.lane, now)
+                until = self._patience.left_until(target, line, block_id.lane, now)
                 lease = target.spare(block_id, line.name, until, now)
                 if lease is not None:
                     self.core.expiries.add(target, block_id, lease)
-
-    def _left_until(self, target: Target, line: Line, lane: Lane, now: float, theirs: bool = False) -> float:
-        """How long what was on the air for all is left to its sender; in a crowd, whoever lacks something urgent says so, and who
-        may hear nobody but us is called about flash. theirs: it said so itself, and lacks it only if its list still does."""
-        called = self.core.relies(target, line, now) or (lane is Lane.FLASH and self.core.lonely(target, now))
-        if not line.limits.broadcast:
-            wait = 2 * line.later_s(now)
-        elif lane in URGENT and (theirs or (line.crowd(now) and not called)):
-            wait = line.beacon_s
-        else:
-            wait = line.rto(now, 1)
-        return now + wait * self.core.chance.uniform(1.0, 2.0)
 
     def _answer_s(self, line: Line, block_id: BlockId, now: float) -> float:
         """How long our list waits once a block is here: hardly where we called for it, since others are about to send it too."""

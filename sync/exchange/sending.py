@@ -17,6 +17,7 @@ from sync.exchange.lines import SLOW_S, Line, Sending
 from sync.exchange.mending import Mender, awaited, size_on
 from sync.exchange.owing import Owing
 from sync.exchange.packing import LEAST_PIECE, LEAST_ROOM, Outgoing, Packing
+from sync.exchange.patience import Patience
 from sync.exchange.showing import Showing
 from sync.exchange.timing import Timing
 from sync.ids import BlockId, Lane
@@ -41,9 +42,9 @@ BLOCK_S: Final = 20.0  # a block of rows takes a line no longer than this
 class Sender:
     """Fills frames."""
 
-    def __init__(self, core: Core, ends: Ends) -> None:
-        self.core, self._ends, self._owing = core, ends, Owing(core)
-        self._choosing = Choosing(core)
+    def __init__(self, core: Core, ends: Ends, patience: Patience) -> None:
+        self.core, self._ends, self._owing, self._patience = core, ends, Owing(core), patience
+        self._choosing = Choosing(core, patience)
         self._showing = Showing(core, self._choosing)
         self.shows = self._showing.own_waits
         self._mender = Mender(core.chance)
@@ -54,7 +55,7 @@ class Sender:
         core, line.budget = self.core, budget
         now += TICK_S
         core.look(now)
-        core.lapse(now)
+        self._patience.lapse(now)
         self._abandon(line, now)
         self._ends.sign(now)
         room = min(line.limits.mtu, budget.bytes_left) - MAC
@@ -301,7 +302,7 @@ class Sender:
         """How long a block that was sent is waited for."""
         tries = target.tries.get(block_id, 1)
         air = size / line.limits.rate
-        fresh = self.core.came_by(block_id) != line.name or self.core.hands_on(target, line, block_id, now)
+        fresh = self.core.came_by(block_id) != line.name or self._patience.hands_on(target, line, block_id, now)
         patience = max(tries - (QUICK if fresh and self._quick(line, block_id, 1, size) else 1), 0)
         if fresh and self._quick(line, block_id, tries, size):
             until = line.hush_until = now + air + QUICK_S
