@@ -226,9 +226,9 @@ class Hearing:
         if line.limits.broadcast:
             for node in line.nodes(now):
                 target = self.core.neighbours[node].target
-                if self._patience.relies(target, line, now) or (
-                    block_id.lane is Lane.FLASH and self._patience.lonely(target, now)
-                ):
+                if not target.lacking(block_id) or self._patience.relies(target, line, now):
+                    continue
+                if block_id.lane is Lane.FLASH and self._patience.lonely(target, now):
                     continue
                 until = self._patience.left_until(target, line, block_id.lane, now)
                 lease = target.spare(block_id, line.name, until, now)
