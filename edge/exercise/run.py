@@ -13,6 +13,7 @@ from edge.exercise.field import Exchanges, Field
 from edge.exercise.judges import JUDGES
 from edge.exercise.judging import Looking, Verdict
 from edge.exercise.scenario import Checkpoint, Scenario
+from edge.sim.world import seldom_collected
 from hardware.errors import ConfigError
 
 
@@ -39,7 +40,8 @@ def run(
     with tempfile.TemporaryDirectory(prefix="sanduan-", dir=place) as name:
         field = Field(scenario, Path(name), seed, loss, exchange)
         try:
-            return _run(field, seed, loss, hours or scenario.hours, told)
+            with seldom_collected():
+                return _run(field, seed, loss, hours or scenario.hours, told)
         finally:
             field.close()
 

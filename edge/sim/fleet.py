@@ -14,7 +14,7 @@ from edge.sim.disk import FaultyLog
 from edge.sim.medium import LinkSpec, Medium
 from edge.sim.memory import MemoryDisk
 from edge.sim.node import SimNode, Talker
-from edge.sim.world import World
+from edge.sim.world import World, seldom_collected
 from radios.bearer import Limits
 from sync.exchange import Exchange, Policy
 from sync.ids import Lane
@@ -109,6 +109,10 @@ class Fleet:
 
     def run(self, settle_s: float = 4 * 3600.0) -> dict[str, Any]:
         """The whole day, then as long as it takes to hold equal sets; Deadlock when they never do within `settle_s`."""
+        with seldom_collected():
+            return self._run(settle_s)
+
+    def _run(self, settle_s: float) -> dict[str, Any]:
         self._plan()
         end = self.fate.hours * 3600
         self.world.run(end)

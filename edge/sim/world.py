@@ -2,16 +2,30 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import heapq
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from hardware.virtual import Deadlock
 
 Call = Callable[[], None]
+SELDOM: Final = (50_000, 20, 50)
 SAME: Final = 1e-9  # seconds; what is due within this happens in the order in which it was scheduled
+
+
+@contextmanager
+def seldom_collected() -> Iterator[None]:
+    """Look for garbage in cycles less often meanwhile: a simulation makes millions of objects, and hardly a cycle."""
+    usual = gc.get_threshold()
+    gc.set_threshold(*SELDOM)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
 
 
 class Handle:

@@ -15,7 +15,7 @@ from sync.ids import BlockId, Lane, Source
 from sync.ranges import Ranges
 
 ACK_S: Final = (0.25, 0.5, 1.0, 1.0, 24.0)  # how long an acknowledgement waits for more, by cost
-BEACON_S: Final = (20.0, 120.0, 300.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
+BEACON_S: Final = (20.0, 240.0, 300.0, 900.0, 3600.0)  # a sign of life when there is nothing to say, by cost
 QUICKER: Final = 0.3  # of the usual patience where it is about flash
 SILENT: Final = 2.5  # signs of life that may be missed before a node counts as gone
 SLOW_S: Final = 0.2  # a line whose frame takes longer is left quiet after a flash
