@@ -18,6 +18,7 @@ from sync.exchange.telling import statement
 from sync.ids import BlockId, Lane
 
 EAGER: Final = 8  # times that something urgent is sent again as soon as a list lacks it
+WORN: Final = 30  # bytes of a delta from which on its result is named as a new base
 LISTS: Final = (Digest, Delta, Listing)
 
 
@@ -73,7 +74,8 @@ class Lists:
             return
         asking = debt.needs.pop(neighbour.node, None)
         unsaid = heard is Heard.NEWS and core.teller.ours(part.scope, peer.vector.digest(part.scope)[:KEY]) is None
-        if unsaid and asking is not None and asking.tries:
+        worn = isinstance(part, Delta) and len(part.code) > WORN
+        if unsaid and (worn or (asking is not None and asking.tries)):
             debt.gots[neighbour.node, part.scope] = peer.keep(part.scope)
             debt.gots_at = min(debt.gots_at, now + 0.5 * line.beacon_s)
         if peer.vector.digest(part.scope) == mine.digest(part.scope):
