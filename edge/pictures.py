@@ -63,7 +63,7 @@ class Plan:
 # What each role shows: a unit its own people, a vehicle everybody and the scene, a centre the scene and what it heard.
 PLANS: Final = {
     "agent": Plan(True),
-    "unit": Plan(False, (Form.FORCE_VITAL, Form.FORCE), every_s=20.0),
+    "unit": Plan(False, (Form.FORCE_VITAL, Form.FORCE), every_s=30.0),
     "central": Plan(True, (Form.SCENE,)),
 }
 
